@@ -1,0 +1,355 @@
+//! State tables: ordered rows that remember what changed, so that the runtime can write the
+//! change to the changelog, or take it back byte for byte.
+
+use serde::{Serialize, de::DeserializeOwned};
+use std::collections::{BTreeMap, BTreeSet, btree_map, btree_set};
+use std::ops::RangeBounds;
+
+/// A key or value that a table can hold.
+///
+/// Encoded as one version byte and a MessagePack map with field names: a new field with a serde
+/// default reads old rows, an unknown one is skipped.
+pub trait Row: Serialize + DeserializeOwned {}
+
+impl<T: Serialize + DeserializeOwned> Row for T {}
+
+/// One changed row as the changelog carries it: encoded key, and encoded value or deletion.
+pub type Change = (Vec<u8>, Option<Vec<u8>>);
+
+/// The layout of rows: bumped only when a row can no longer be read by its field names.
+const ROW_VERSION: u8 = 1;
+
+/// What the runtime does with a table, whatever its rows are.
+pub trait Stored: Send {
+    /// The table's name, as in `weft-<service>-<name>-changelog`.
+    fn name(&self) -> &'static str;
+    /// Each row changed since the last commit, once, in key order; rows that came and went
+    /// again in between are not among them. Repeatable until [`Stored::commit`].
+    fn drain_changes(&mut self) -> Vec<Change>;
+    /// Makes the changes since the last commit final.
+    fn commit(&mut self);
+    /// Takes the changes since the last commit back.
+    fn rollback(&mut self);
+    /// Forgets which rows the last `apply` touched.
+    fn settle(&mut self);
+    /// Takes one changelog row, outside any transaction.
+    fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), RowError>;
+    /// Number of rows.
+    fn rows(&self) -> usize;
+    /// Forgets everything.
+    fn clear(&mut self);
+    /// Every row, encoded, in key order.
+    fn dump(&self) -> Vec<(Vec<u8>, Vec<u8>)>;
+}
+
+/// What the runtime does with an index.
+pub trait Derived: Send {
+    /// Makes the changes since the last commit final.
+    fn commit(&mut self);
+    /// Takes the changes since the last commit back.
+    fn rollback(&mut self);
+    /// Number of entries.
+    fn rows(&self) -> usize;
+    /// Forgets everything.
+    fn clear(&mut self);
+}
+
+/// A changelog row that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("row of table {table}: {detail}")]
+pub struct RowError {
+    /// The table.
+    pub table: &'static str,
+    /// What was expected and what came.
+    pub detail: String,
+}
+
+/// Rows in key order, changed in place, with an undo log since the last commit.
+#[derive(Debug)]
+pub struct Table<K, V> {
+    name: &'static str,
+    rows: BTreeMap<K, V>,
+    undo: BTreeMap<K, Option<V>>,
+    touched: Vec<K>,
+}
+
+impl<K, V> Table<K, V> {
+    /// An empty table; the name is part of its changelog's topic.
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            rows: BTreeMap::new(),
+            undo: BTreeMap::new(),
+            touched: Vec::new(),
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// All rows in key order.
+    pub fn iter(&self) -> btree_map::Iter<'_, K, V> {
+        self.rows.iter()
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Table<K, V> {
+    /// The row with this key.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.rows.get(key)
+    }
+
+    /// Whether there is a row with this key.
+    pub fn contains(&self, key: &K) -> bool {
+        self.rows.contains_key(key)
+    }
+
+    /// Sets a row; gives the one it replaced.
+    pub fn put(&mut self, key: K, value: V) -> Option<V> {
+        let old = self.rows.insert(key.clone(), value);
+        self.touched.push(key.clone());
+        self.undo.entry(key).or_insert_with(|| old.clone());
+        old
+    }
+
+    /// Deletes a row; gives it if it was there.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let old = self.rows.remove(key)?;
+        self.touched.push(key.clone());
+        self.undo
+            .entry(key.clone())
+            .or_insert_with(|| Some(old.clone()));
+        Some(old)
+    }
+
+    /// The row with this key, to be changed in place; counts as a change.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        let value = self.rows.get_mut(key)?;
+        self.touched.push(key.clone());
+        self.undo
+            .entry(key.clone())
+            .or_insert_with(|| Some(value.clone()));
+        Some(value)
+    }
+
+    /// The rows of a key range, in key order.
+    pub fn range<R: RangeBounds<K>>(&self, range: R) -> btree_map::Range<'_, K, V> {
+        self.rows.range(range)
+    }
+
+    /// Keys changed by the last `apply`, deleted ones included; a key may come twice.
+    pub fn touched(&self) -> impl Iterator<Item = &K> {
+        self.touched.iter()
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a Table<K, V> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = btree_map::Iter<'a, K, V>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.iter()
+    }
+}
+
+impl<K, V> Stored for Table<K, V>
+where
+    K: Ord + Clone + Row + Send,
+    V: Clone + Row + Send,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn drain_changes(&mut self) -> Vec<Change> {
+        let changed = |(key, old): (&K, &Option<V>)| match (old, self.rows.get(key)) {
+            (None, None) => None,
+            (_, now) => Some((encode(key), now.map(encode))),
+        };
+        self.undo.iter().filter_map(changed).collect()
+    }
+
+    fn commit(&mut self) {
+        self.undo.clear();
+        self.touched.clear();
+    }
+
+    fn rollback(&mut self) {
+        for (key, old) in std::mem::take(&mut self.undo) {
+            match old {
+                Some(value) => self.rows.insert(key, value),
+                None => self.rows.remove(&key),
+            };
+        }
+        self.touched.clear();
+    }
+
+    fn settle(&mut self) {
+        self.touched.clear();
+    }
+
+    fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), RowError> {
+        let failed = |detail| RowError {
+            table: self.name,
+            detail,
+        };
+        let key = decode(key).map_err(failed)?;
+        match value {
+            Some(bytes) => self.rows.insert(key, decode(bytes).map_err(failed)?),
+            None => self.rows.remove(&key),
+        };
+        Ok(())
+    }
+
+    fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.commit();
+    }
+
+    fn dump(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.rows
+            .iter()
+            .map(|(key, value)| (encode(key), encode(value)))
+            .collect()
+    }
+}
+
+/// An ordered set derived from the tables: rolled back with them, rebuilt after a restore,
+/// never written.
+#[derive(Debug)]
+pub struct Index<T> {
+    entries: BTreeSet<T>,
+    undo: Vec<Undo<T>>,
+}
+
+#[derive(Debug)]
+enum Undo<T> {
+    Inserted(T),
+    Removed(T),
+}
+
+impl<T> Index<T> {
+    /// An empty index.
+    pub const fn new() -> Self {
+        Self {
+            entries: BTreeSet::new(),
+            undo: Vec::new(),
+        }
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All entries in order.
+    pub fn iter(&self) -> btree_set::Iter<'_, T> {
+        self.entries.iter()
+    }
+}
+
+impl<T: Ord + Clone> Index<T> {
+    /// Adds an entry; false if it was there already.
+    pub fn insert(&mut self, entry: T) -> bool {
+        let added = self.entries.insert(entry.clone());
+        if added {
+            self.undo.push(Undo::Inserted(entry));
+        }
+        added
+    }
+
+    /// Removes an entry; false if it was not there.
+    pub fn remove(&mut self, entry: &T) -> bool {
+        let taken = self.entries.take(entry);
+        let removed = taken.is_some();
+        self.undo.extend(taken.map(Undo::Removed));
+        removed
+    }
+
+    /// The lowest entry.
+    pub fn first(&self) -> Option<&T> {
+        self.entries.first()
+    }
+
+    /// The entries of a range, in order.
+    pub fn range<R: RangeBounds<T>>(&self, range: R) -> btree_set::Range<'_, T> {
+        self.entries.range(range)
+    }
+
+    /// Whether the entry is there.
+    pub fn contains(&self, entry: &T) -> bool {
+        self.entries.contains(entry)
+    }
+}
+
+impl<T> Default for Index<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Index<T> {
+    type Item = &'a T;
+    type IntoIter = btree_set::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.iter()
+    }
+}
+
+impl<T: Ord + Clone + Send> Derived for Index<T> {
+    fn commit(&mut self) {
+        self.undo.clear();
+    }
+
+    fn rollback(&mut self) {
+        for change in std::mem::take(&mut self.undo).into_iter().rev() {
+            match change {
+                Undo::Inserted(entry) => self.entries.remove(&entry),
+                Undo::Removed(entry) => self.entries.insert(entry),
+            };
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.undo.clear();
+    }
+}
+
+/// Encodes a row: version byte, then MessagePack with field names.
+fn encode<T: Serialize>(row: &T) -> Vec<u8> {
+    let mut bytes = vec![ROW_VERSION];
+    rmp_serde::encode::write_named(&mut bytes, row)
+        .expect("rows are plain data; writing them to memory cannot fail");
+    bytes
+}
+
+/// Reads what [`encode`] wrote.
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    match bytes.split_first() {
+        Some((&ROW_VERSION, rest)) => rmp_serde::from_slice(rest).map_err(|e| e.to_string()),
+        Some((version, _)) => Err(format!("expected row version {ROW_VERSION}, got {version}")),
+        None => Err("expected a row, got nothing".to_owned()),
+    }
+}

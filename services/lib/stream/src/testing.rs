@@ -1,0 +1,130 @@
+//! Drives a machine as the runtime does, without Kafka: for the tests of the services.
+
+use crate::machine::{Machine, State};
+use crate::task::{Dump, Task};
+use crate::{Scope, Timestamp};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// One task and its recorded changelog. Every call is a transaction of its own; invariants are
+/// checked over the whole state after each.
+pub struct TaskDriver<M: Machine> {
+    machine: M,
+    task: Task<M>,
+    changelog: BTreeMap<(&'static str, Vec<u8>), Vec<u8>>,
+}
+
+impl<M: Machine> TaskDriver<M> {
+    /// A task with empty state.
+    pub fn new(machine: M) -> Self {
+        Self {
+            machine,
+            task: Task::new(),
+            changelog: BTreeMap::new(),
+        }
+    }
+
+    /// Fires the deadlines due at `now`, in order, then applies the event; all effects in order.
+    pub fn apply(&mut self, event: M::Event, now: Timestamp) -> Vec<M::Effect> {
+        let effects = self.task.apply(&self.machine, event, now);
+        self.commit();
+        effects.unwrap_or_else(|broken| fail(&broken.to_string()))
+    }
+
+    /// Lets time pass: fires the deadlines due at `now`, in order, each at its own time.
+    pub fn advance_to(&mut self, now: Timestamp) -> Vec<M::Effect> {
+        let effects = self.task.fire(&self.machine, now);
+        self.commit();
+        effects.unwrap_or_else(|broken| fail(&broken.to_string()))
+    }
+
+    /// As [`TaskDriver::apply`], but the transaction is aborted; the state must be as before.
+    pub fn apply_aborted(&mut self, event: M::Event, now: Timestamp) -> Vec<M::Effect> {
+        let before = self.task.dump();
+        let effects = self.task.apply(&self.machine, event, now);
+        self.task.rollback();
+        assert_same("after an abort", &before, &self.task.dump());
+        effects.unwrap_or_else(|broken| fail(&broken.to_string()))
+    }
+
+    /// Throws the state away and builds it again from the changelog alone; it must be the same.
+    pub fn crash_and_restore(&mut self) {
+        let before = self.task.dump();
+        self.task = Task::new();
+        for ((table, key), value) in &self.changelog {
+            let restored = self.task.restore(table, key, Some(value));
+            restored.unwrap_or_else(|error| fail(&error.to_string()));
+        }
+        self.task
+            .restored()
+            .unwrap_or_else(|broken| fail(&broken.to_string()));
+        assert_same("after a restore", &before, &self.task.dump());
+    }
+
+    /// The state.
+    pub fn state(&self) -> &M::State {
+        self.task.state()
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// Task time: the latest time at which anything was applied.
+    pub fn now(&self) -> Timestamp {
+        self.task.now()
+    }
+
+    /// When the machine next wants a tick.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.task.next_deadline(&self.machine)
+    }
+
+    /// A fingerprint of every row of every table; equal states have equal digests.
+    pub fn digest(&mut self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.task.dump().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn commit(&mut self) {
+        for (table, rows) in self.task.changes(true) {
+            for (key, value) in rows {
+                match value {
+                    Some(value) => self.changelog.insert((table, key), value),
+                    None => self.changelog.remove(&(table, key)),
+                };
+            }
+        }
+        self.task.commit();
+        if let Err(detail) = self.task.state().check(Scope::All) {
+            fail(&format!(
+                "broken invariant at {}: {detail}",
+                self.task.now()
+            ))
+        }
+    }
+}
+
+fn assert_same(when: &str, before: &Dump, after: &Dump) {
+    for ((name, old), (_, new)) in before.0.iter().zip(&after.0) {
+        assert!(
+            old == new,
+            "table {name} differs {when}: {} rows, {} now",
+            old.len(),
+            new.len()
+        );
+    }
+    assert!(
+        before.1 == after.1,
+        "index sizes differ {when}: {:?}, {:?} now",
+        before.1,
+        after.1
+    );
+}
+
+#[expect(clippy::panic, reason = "a test driver reports by panicking")]
+fn fail(message: &str) -> ! {
+    panic!("{message}")
+}
