@@ -22,12 +22,7 @@ pub trait Machine: Send + Sync + 'static {
     ///
     /// On a [`Tick`] everything due at `now` is done and its deadline removed: firing a deadline
     /// twice is a no-op.
-    fn apply(
-        &self,
-        state: &mut Self::State,
-        event: Self::Event,
-        now: Timestamp,
-    ) -> Vec<Self::Effect>;
+    fn apply(&self, state: &mut Self::State, event: Self::Event, now: Timestamp) -> Vec<Self::Effect>;
 
     /// When a [`Tick`] is next wanted, if at all.
     fn next_deadline(&self, state: &Self::State) -> Option<Timestamp>;

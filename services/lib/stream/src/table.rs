@@ -76,12 +76,7 @@ pub struct Table<K, V> {
 impl<K, V> Table<K, V> {
     /// An empty table; the name is part of its changelog's topic.
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            rows: BTreeMap::new(),
-            undo: BTreeMap::new(),
-            touched: Vec::new(),
-        }
+        Self { name, rows: BTreeMap::new(), undo: BTreeMap::new(), touched: Vec::new() }
     }
 
     /// Number of rows.
@@ -123,9 +118,7 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let old = self.rows.remove(key)?;
         self.touched.push(key.clone());
-        self.undo
-            .entry(key.clone())
-            .or_insert_with(|| Some(old.clone()));
+        self.undo.entry(key.clone()).or_insert_with(|| Some(old.clone()));
         Some(old)
     }
 
@@ -133,9 +126,7 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let value = self.rows.get_mut(key)?;
         self.touched.push(key.clone());
-        self.undo
-            .entry(key.clone())
-            .or_insert_with(|| Some(value.clone()));
+        self.undo.entry(key.clone()).or_insert_with(|| Some(value.clone()));
         Some(value)
     }
 
@@ -196,10 +187,7 @@ where
     }
 
     fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), RowError> {
-        let failed = |detail| RowError {
-            table: self.name,
-            detail,
-        };
+        let failed = |detail| RowError { table: self.name, detail };
         let key = decode(key).map_err(failed)?;
         match value {
             Some(bytes) => self.rows.insert(key, decode(bytes).map_err(failed)?),
@@ -218,10 +206,7 @@ where
     }
 
     fn dump(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.rows
-            .iter()
-            .map(|(key, value)| (encode(key), encode(value)))
-            .collect()
+        self.rows.iter().map(|(key, value)| (encode(key), encode(value))).collect()
     }
 }
 
@@ -242,10 +227,7 @@ enum Undo<T> {
 impl<T> Index<T> {
     /// An empty index.
     pub const fn new() -> Self {
-        Self {
-            entries: BTreeSet::new(),
-            undo: Vec::new(),
-        }
+        Self { entries: BTreeSet::new(), undo: Vec::new() }
     }
 
     /// Number of entries.
@@ -340,8 +322,7 @@ impl<T: Ord + Clone + Send> Derived for Index<T> {
 /// Encodes a row: version byte, then MessagePack with field names.
 fn encode<T: Serialize>(row: &T) -> Vec<u8> {
     let mut bytes = vec![ROW_VERSION];
-    rmp_serde::encode::write_named(&mut bytes, row)
-        .expect("rows are plain data; writing them to memory cannot fail");
+    rmp_serde::encode::write_named(&mut bytes, row).expect("rows are plain data; writing them to memory cannot fail");
     bytes
 }
 

@@ -66,12 +66,7 @@ impl<M: Machine> Task<M> {
     }
 
     /// Applies one event at `at`, after every deadline up to `at`.
-    pub(crate) fn apply(
-        &mut self,
-        machine: &M,
-        event: M::Event,
-        at: Timestamp,
-    ) -> Result<Vec<M::Effect>, Broken> {
+    pub(crate) fn apply(&mut self, machine: &M, event: M::Event, at: Timestamp) -> Result<Vec<M::Effect>, Broken> {
         let mut effects = self.fire(machine, at)?;
         self.now = self.now.max(at);
         effects.extend(self.step(machine, event)?);
@@ -82,15 +77,8 @@ impl<M: Machine> Task<M> {
     pub(crate) fn fire(&mut self, machine: &M, until: Timestamp) -> Result<Vec<M::Effect>, Broken> {
         let mut effects = Vec::new();
         let mut last = (Timestamp::ZERO, 0);
-        while let Some(due) = machine
-            .next_deadline(&self.state)
-            .filter(|due| *due <= until)
-        {
-            last = if due == last.0 {
-                (due, last.1 + 1)
-            } else {
-                (due, 0)
-            };
+        while let Some(due) = machine.next_deadline(&self.state).filter(|due| *due <= until) {
+            last = if due == last.0 { (due, last.1 + 1) } else { (due, 0) };
             if last.1 >= SAME_DEADLINE_MAX {
                 return Err(self.broken(format!("deadline {due} is asked for again and again")));
             }
@@ -105,17 +93,12 @@ impl<M: Machine> Task<M> {
             table.settle();
         }
         let effects = machine.apply(&mut self.state, event, self.now);
-        self.state
-            .check(Scope::Touched)
-            .map_err(|detail| self.broken(detail))?;
+        self.state.check(Scope::Touched).map_err(|detail| self.broken(detail))?;
         Ok(effects)
     }
 
     fn broken(&self, detail: String) -> Broken {
-        Broken {
-            now: self.now,
-            detail,
-        }
+        Broken { now: self.now, detail }
     }
 
     /// Each changed row once, by table. The runtime's own rows go along with other changes or
@@ -136,10 +119,7 @@ impl<M: Machine> Task<M> {
     }
 
     fn note_own(&mut self) {
-        let rows = self
-            .offsets
-            .iter()
-            .map(|(topic, next)| (format!("offset/{topic}"), *next));
+        let rows = self.offsets.iter().map(|(topic, next)| (format!("offset/{topic}"), *next));
         for (key, value) in rows.chain([("now".to_owned(), self.now.as_ms())]) {
             if self.own.get(&key) != Some(&value) {
                 self.own.put(key, value);
@@ -164,21 +144,13 @@ impl<M: Machine> Task<M> {
     }
 
     /// Takes one changelog row.
-    pub(crate) fn restore(
-        &mut self,
-        table: &str,
-        key: &[u8],
-        value: Option<&[u8]>,
-    ) -> Result<(), RowError> {
+    pub(crate) fn restore(&mut self, table: &str, key: &[u8], value: Option<&[u8]>) -> Result<(), RowError> {
         if table == TASK_TABLE {
             return self.own.restore(key, value);
         }
         match self.state.tables().into_iter().find(|t| t.name() == table) {
             Some(stored) => stored.restore(key, value),
-            None => Err(RowError {
-                table: TASK_TABLE,
-                detail: format!("no table named {table}"),
-            }),
+            None => Err(RowError { table: TASK_TABLE, detail: format!("no table named {table}") }),
         }
     }
 
@@ -192,44 +164,25 @@ impl<M: Machine> Task<M> {
         }
         self.state.rebuild();
         self.commit();
-        self.state
-            .check(Scope::All)
-            .map_err(|detail| self.broken(detail))
+        self.state.check(Scope::All).map_err(|detail| self.broken(detail))
     }
 
     /// Names of all tables, the runtime's own first.
     pub(crate) fn table_names() -> Vec<&'static str> {
         let mut state = M::State::default();
         let own = std::iter::once(TASK_TABLE);
-        own.chain(state.tables().iter().map(|table| table.name()))
-            .collect()
+        own.chain(state.tables().iter().map(|table| table.name())).collect()
     }
 
     /// Rows of each table of the machine.
     pub(crate) fn row_counts(&mut self) -> Vec<(&'static str, usize)> {
-        self.state
-            .tables()
-            .iter()
-            .map(|table| (table.name(), table.rows()))
-            .collect()
+        self.state.tables().iter().map(|table| (table.name(), table.rows())).collect()
     }
 
     /// Every row of every table of the machine, encoded, and the size of each index.
     pub(crate) fn dump(&mut self) -> Dump {
-        let tables = self
-            .state
-            .tables()
-            .iter()
-            .map(|t| (t.name(), t.dump()))
-            .collect();
-        (
-            tables,
-            self.state
-                .indexes()
-                .iter()
-                .map(|index| index.rows())
-                .collect(),
-        )
+        let tables = self.state.tables().iter().map(|t| (t.name(), t.dump())).collect();
+        (tables, self.state.indexes().iter().map(|index| index.rows()).collect())
     }
 }
 

@@ -17,11 +17,7 @@ pub struct TaskDriver<M: Machine> {
 impl<M: Machine> TaskDriver<M> {
     /// A task with empty state.
     pub fn new(machine: M) -> Self {
-        Self {
-            machine,
-            task: Task::new(),
-            changelog: BTreeMap::new(),
-        }
+        Self { machine, task: Task::new(), changelog: BTreeMap::new() }
     }
 
     /// Fires the deadlines due at `now`, in order, then applies the event; all effects in order.
@@ -55,9 +51,7 @@ impl<M: Machine> TaskDriver<M> {
             let restored = self.task.restore(table, key, Some(value));
             restored.unwrap_or_else(|error| fail(&error.to_string()));
         }
-        self.task
-            .restored()
-            .unwrap_or_else(|broken| fail(&broken.to_string()));
+        self.task.restored().unwrap_or_else(|broken| fail(&broken.to_string()));
         assert_same("after a restore", &before, &self.task.dump());
     }
 
@@ -99,29 +93,16 @@ impl<M: Machine> TaskDriver<M> {
         }
         self.task.commit();
         if let Err(detail) = self.task.state().check(Scope::All) {
-            fail(&format!(
-                "broken invariant at {}: {detail}",
-                self.task.now()
-            ))
+            fail(&format!("broken invariant at {}: {detail}", self.task.now()))
         }
     }
 }
 
 fn assert_same(when: &str, before: &Dump, after: &Dump) {
     for ((name, old), (_, new)) in before.0.iter().zip(&after.0) {
-        assert!(
-            old == new,
-            "table {name} differs {when}: {} rows, {} now",
-            old.len(),
-            new.len()
-        );
+        assert!(old == new, "table {name} differs {when}: {} rows, {} now", old.len(), new.len());
     }
-    assert!(
-        before.1 == after.1,
-        "index sizes differ {when}: {:?}, {:?} now",
-        before.1,
-        after.1
-    );
+    assert!(before.1 == after.1, "index sizes differ {when}: {:?}, {:?} now", before.1, after.1);
 }
 
 #[expect(clippy::panic, reason = "a test driver reports by panicking")]
