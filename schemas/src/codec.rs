@@ -1,0 +1,381 @@
+//! Record ⇄ Avro bytes with Confluent framing: magic byte 0, 4-byte schema id, datum.
+//!
+//! Encoding goes from the struct straight to bytes with the schema that was compiled in; its id
+//! was looked up once at start. Decoding uses the *writer's* schema straight into the struct, so
+//! a field that an old writer lacked takes its serde default.
+//!
+//! schema_registry_converter fetches schemas; the framing is done here, because its own codec
+//! goes through `apache_avro::types::Value`, 6–20 times slower.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::writer::datum::GenericDatumWriter;
+use schema_registry_converter::async_impl::schema_registry::{SrSettings, get_schema_by_id};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::records::{DeadLetter, Record};
+use crate::topics::{Topic, dead_letter_topic};
+
+const MAGIC: u8 = 0;
+const FRAME_BYTES: usize = 5;
+
+/// Where the schema registry is and who we are to it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrySettings {
+    /// Base address of a Confluent-compatible registry.
+    pub url: String,
+    /// Basic authentication; empty: none.
+    pub username: String,
+    /// Basic authentication.
+    pub password: Option<SecretString>,
+    /// Bearer token, in place of basic authentication.
+    pub token: Option<SecretString>,
+    /// Time-out of one request, milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl Default for RegistrySettings {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:19081".into(),
+            username: String::new(),
+            password: None,
+            token: None,
+            timeout_ms: 5_000,
+        }
+    }
+}
+
+/// What can go wrong between a record and its bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// The bytes do not start with the Confluent frame.
+    #[error("expected magic byte 0 and a 4-byte schema id, found {0} bytes starting with {1:?}")]
+    NotFramed(usize, Option<u8>),
+    /// The datum does not fit its schema or the record.
+    #[error("could not read {record}: {detail}")]
+    Undecodable {
+        /// The record asked for.
+        record: &'static str,
+        /// What the decoder said.
+        detail: String,
+    },
+    /// The record does not fit the schema of its topic: a fault of this build.
+    #[error("could not write {record} for {topic}: {detail}")]
+    Unencodable {
+        /// The record.
+        record: &'static str,
+        /// The topic.
+        topic: String,
+        /// What the encoder said.
+        detail: String,
+    },
+    /// The registry has no schema of that id.
+    #[error("the registry knows no schema {0}")]
+    UnknownSchema(u32),
+    /// The registry did not answer; the same call may work later.
+    #[error("schema registry {url} cannot be reached: {detail}")]
+    RegistryAway {
+        /// The registry's address.
+        url: String,
+        /// What the client said.
+        detail: String,
+    },
+    /// The subject lacks the schema that this build writes.
+    #[error("subject {0} lacks the schema of this build; run `weft schemas register`")]
+    NotRegistered(String),
+}
+
+struct TopicWriter {
+    id: u32,
+    record: &'static str,
+    writer: GenericDatumWriter<'static>,
+}
+
+/// Encodes and decodes the records of the topics it was made for.
+pub struct Codec {
+    writers: HashMap<String, TopicWriter>,
+    readers: RwLock<HashMap<u32, Arc<GenericDatumReader<'static>>>>,
+    registry: Option<Registry>,
+}
+
+struct Registry {
+    url: String,
+    settings: SrSettings,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Codec {
+    /// Looks up the schema ids of these topics and of their dead-letter topics, once.
+    ///
+    /// # Errors
+    /// [`CodecError::RegistryAway`] and [`CodecError::NotRegistered`].
+    pub async fn connect(settings: &RegistrySettings, topics: &[Topic]) -> Result<Self, CodecError> {
+        let client = RegistryClient::new(settings)?;
+        let mut ids = HashMap::new();
+        for (name, _, schema) in subjects(topics) {
+            let id = client.lookup(&format!("{name}-value"), schema).await?;
+            ids.insert(name, id);
+        }
+        let mut codec = Self::with_ids(topics, |name| ids[name]);
+        codec.registry = Some(Registry {
+            url: settings.url.clone(),
+            settings: client.converter,
+            runtime: tokio::runtime::Handle::current(),
+        });
+        Ok(codec)
+    }
+
+    /// A codec with ids counted from 1 in the order of `topics`, for tests without a registry.
+    pub fn offline(topics: &[Topic]) -> Self {
+        let order: HashMap<String, u32> =
+            subjects(topics).into_iter().zip(1u32..).map(|((name, _, _), id)| (name, id)).collect();
+        Self::with_ids(topics, |name| order[name])
+    }
+
+    fn with_ids(topics: &[Topic], id_of: impl Fn(&str) -> u32) -> Self {
+        let mut writers = HashMap::new();
+        let mut readers = HashMap::new();
+        for (name, record, text) in subjects(topics) {
+            let id = id_of(&name);
+            let schema = parse_for_ever(text).expect("compiled-in schemas parse; tests/schemas.rs");
+            let writer = GenericDatumWriter::builder(schema).build().expect("compiled-in schemas resolve");
+            readers.entry(id).or_insert_with(|| Arc::new(reader(schema)));
+            writers.insert(name, TopicWriter { id, record, writer });
+        }
+        Self { writers, readers: RwLock::new(readers), registry: None }
+    }
+
+    /// The framed bytes of a record for a topic.
+    ///
+    /// # Errors
+    /// [`CodecError::Unencodable`], when the topic carries another record or a value does not fit.
+    pub fn encode<R: Record>(&self, topic: &str, record: &R) -> Result<Vec<u8>, CodecError> {
+        let unencodable = |detail: String| CodecError::Unencodable { record: R::NAME, topic: topic.into(), detail };
+        let Some(target) = self.writers.get(topic) else {
+            return Err(unencodable("this codec was not made for that topic".into()));
+        };
+        if target.record != R::NAME {
+            return Err(unencodable(format!("the topic carries {}", target.record)));
+        }
+        let mut bytes = Vec::with_capacity(512);
+        bytes.push(MAGIC);
+        bytes.extend_from_slice(&target.id.to_be_bytes());
+        target.writer.write_ser(&mut bytes, record).map_err(|error| unencodable(error.to_string()))?;
+        Ok(bytes)
+    }
+
+    /// The record in framed bytes. A writer's schema seen for the first time is fetched from the
+    /// registry, blocking; call it off the async executor.
+    ///
+    /// # Errors
+    /// [`CodecError::NotFramed`], [`CodecError::Undecodable`], [`CodecError::UnknownSchema`]: the
+    /// record's fault. [`CodecError::RegistryAway`]: the world's.
+    pub fn decode<R: Record>(&self, bytes: &[u8]) -> Result<R, CodecError> {
+        let (id, mut datum) = unframe(bytes)?;
+        let reader = self.reader(id)?;
+        reader
+            .read_deser::<R>(&mut datum)
+            .map_err(|error| CodecError::Undecodable { record: R::NAME, detail: error.to_string() })
+    }
+
+    /// Any framed record as JSON, by its writer's schema alone.
+    ///
+    /// # Errors
+    /// As [`Codec::decode`].
+    pub fn decode_json(&self, bytes: &[u8]) -> Result<serde_json::Value, CodecError> {
+        let (id, mut datum) = unframe(bytes)?;
+        let reader = self.reader(id)?;
+        let undecodable = |detail: String| CodecError::Undecodable { record: "record", detail };
+        let value = reader.read_value(&mut datum).map_err(|error| undecodable(error.to_string()))?;
+        serde_json::Value::try_from(value).map_err(|error| undecodable(error.to_string()))
+    }
+
+    fn reader(&self, id: u32) -> Result<Arc<GenericDatumReader<'static>>, CodecError> {
+        if let Some(reader) = self.readers.read().expect("no holder of this lock panics").get(&id) {
+            return Ok(Arc::clone(reader));
+        }
+        let Some(registry) = &self.registry else {
+            return Err(CodecError::UnknownSchema(id));
+        };
+        let fetched = registry.runtime.block_on(get_schema_by_id(id, &registry.settings)).map_err(|error| {
+            if error.retriable {
+                CodecError::RegistryAway { url: registry.url.clone(), detail: error.to_string() }
+            } else {
+                CodecError::UnknownSchema(id)
+            }
+        })?;
+        let schema = parse_for_ever(&fetched.schema)
+            .map_err(|error| CodecError::Undecodable { record: "schema", detail: error.to_string() })?;
+        let reader = Arc::new(reader(schema));
+        self.readers.write().expect("no holder of this lock panics").insert(id, Arc::clone(&reader));
+        Ok(reader)
+    }
+}
+
+fn unframe(bytes: &[u8]) -> Result<(u32, &[u8]), CodecError> {
+    match bytes {
+        [MAGIC, a, b, c, d, datum @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), datum)),
+        other => Err(CodecError::NotFramed(other.len().min(FRAME_BYTES), other.first().copied())),
+    }
+}
+
+fn reader(schema: &'static Schema) -> GenericDatumReader<'static> {
+    GenericDatumReader::builder(schema).build().expect("a schema that parsed resolves")
+}
+
+/// Schemas are few and live as long as the process.
+fn parse_for_ever(text: &str) -> Result<&'static Schema, apache_avro::Error> {
+    Ok(Box::leak(Box::new(Schema::parse_str(text)?)))
+}
+
+/// (topic, record, schema) of every subject these topics need.
+fn subjects(topics: &[Topic]) -> Vec<(String, &'static str, &'static str)> {
+    let mut all = Vec::new();
+    for topic in topics {
+        all.push((topic.name.to_owned(), topic.record, topic.schema));
+        if topic.dead_letters {
+            all.push((dead_letter_topic(topic.name), DeadLetter::NAME, DeadLetter::SCHEMA));
+        }
+    }
+    all
+}
+
+/// The two questions that schema_registry_converter cannot ask without writing.
+pub struct RegistryClient {
+    url: String,
+    http: reqwest::Client,
+    authorization: Option<(String, Option<SecretString>)>,
+    token: Option<SecretString>,
+    converter: SrSettings,
+}
+
+impl RegistryClient {
+    /// A client of the registry; nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`CodecError::RegistryAway`] if the address cannot be used.
+    pub fn new(settings: &RegistrySettings) -> Result<Self, CodecError> {
+        let away = |detail: String| CodecError::RegistryAway { url: settings.url.clone(), detail };
+        let timeout = Duration::from_millis(settings.timeout_ms);
+        let http = reqwest::Client::builder().timeout(timeout).build().map_err(|error| away(error.to_string()))?;
+        let mut builder = SrSettings::new_builder(settings.url.clone());
+        builder.set_timeout(timeout);
+        if let Some(token) = &settings.token {
+            builder.set_token_authorization(token.expose_secret());
+        } else if !settings.username.is_empty() {
+            builder.set_basic_authorization(
+                &settings.username,
+                settings.password.as_ref().map(ExposeSecret::expose_secret),
+            );
+        }
+        let converter = builder.build().map_err(|error| away(error.to_string()))?;
+        let authorization =
+            (!settings.username.is_empty()).then(|| (settings.username.clone(), settings.password.clone()));
+        Ok(Self {
+            url: settings.url.trim_end_matches('/').into(),
+            http,
+            authorization,
+            token: settings.token.clone(),
+            converter,
+        })
+    }
+
+    /// The id of a schema under a subject; registers nothing.
+    ///
+    /// # Errors
+    /// [`CodecError::NotRegistered`] when the subject or the schema is unknown there.
+    pub async fn lookup(&self, subject: &str, schema: &str) -> Result<u32, CodecError> {
+        #[derive(Deserialize)]
+        struct Found {
+            id: u32,
+        }
+        let answer = self.post(&format!("/subjects/{subject}"), schema).await?;
+        if answer.status() == reqwest::StatusCode::NOT_FOUND {
+            return Err(CodecError::NotRegistered(subject.into()));
+        }
+        let found: Found = self.read(answer).await?;
+        Ok(found.id)
+    }
+
+    /// Registers a schema under a subject and gives its id.
+    ///
+    /// # Errors
+    /// [`CodecError::RegistryAway`], with the registry's own words when it refuses.
+    pub async fn register(&self, subject: &str, schema: &str) -> Result<u32, CodecError> {
+        #[derive(Deserialize)]
+        struct Registered {
+            id: u32,
+        }
+        let answer = self.post(&format!("/subjects/{subject}/versions"), schema).await?;
+        let registered: Registered = self.read(answer).await?;
+        Ok(registered.id)
+    }
+
+    /// Sets the compatibility level of a subject.
+    ///
+    /// # Errors
+    /// [`CodecError::RegistryAway`].
+    pub async fn set_compatibility(&self, subject: &str, level: &str) -> Result<(), CodecError> {
+        let request = self.http.put(format!("{}/config/{subject}", self.url));
+        let answer = self.send(request, &serde_json::json!({ "compatibility": level })).await?;
+        self.read::<serde_json::Value>(answer).await.map(drop)
+    }
+
+    /// Whether a schema may become the subject's next version; true for an unknown subject.
+    ///
+    /// # Errors
+    /// [`CodecError::RegistryAway`].
+    pub async fn is_compatible(&self, subject: &str, schema: &str) -> Result<bool, CodecError> {
+        #[derive(Deserialize)]
+        struct Verdict {
+            is_compatible: bool,
+        }
+        let answer = self.post(&format!("/compatibility/subjects/{subject}/versions/latest"), schema).await?;
+        if answer.status() == reqwest::StatusCode::NOT_FOUND {
+            return Ok(true);
+        }
+        Ok(self.read::<Verdict>(answer).await?.is_compatible)
+    }
+
+    async fn post(&self, path: &str, schema: &str) -> Result<reqwest::Response, CodecError> {
+        let request = self.http.post(format!("{}{path}", self.url));
+        self.send(request, &serde_json::json!({ "schema": schema, "schemaType": "AVRO" })).await
+    }
+
+    async fn send(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        body: &serde_json::Value,
+    ) -> Result<reqwest::Response, CodecError> {
+        request = request
+            .header("content-type", "application/vnd.schemaregistry.v1+json")
+            .header("accept", "application/vnd.schemaregistry.v1+json, application/json")
+            .body(body.to_string());
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose_secret());
+        } else if let Some((user, password)) = &self.authorization {
+            request = request.basic_auth(user, password.as_ref().map(ExposeSecret::expose_secret));
+        }
+        request.send().await.map_err(|error| self.away(error.to_string()))
+    }
+
+    async fn read<T: serde::de::DeserializeOwned>(&self, answer: reqwest::Response) -> Result<T, CodecError> {
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| self.away(error.to_string()))?;
+        if !status.is_success() {
+            return Err(self.away(format!("status {status}: {text}")));
+        }
+        serde_json::from_str(&text).map_err(|error| self.away(format!("unexpected answer: {error}")))
+    }
+
+    fn away(&self, detail: String) -> CodecError {
+        CodecError::RegistryAway { url: self.url.clone(), detail }
+    }
+}

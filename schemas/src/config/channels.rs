@@ -1,0 +1,91 @@
+//! Endpoints and channel accounts.
+
+use serde::{Deserialize, Serialize};
+
+use super::{SecretRef, WindowClock};
+use crate::records::Channel;
+
+/// A webhook address; the path's `{endpoint}` is its id.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// Platform family: `meta` or `x`.
+    pub platform: Platform,
+    /// Live app secrets; any may have signed.
+    pub secrets: Vec<SecretRef>,
+    /// What the verification handshake must present (Meta's `hub.verify_token`).
+    #[serde(default)]
+    pub verify_token: Option<SecretRef>,
+}
+
+/// Whose webhooks an endpoint receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    /// WhatsApp, Messenger, Instagram.
+    #[default]
+    Meta,
+    /// X.
+    X,
+}
+
+/// One configured presence on a channel; its document's id is the account id.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelAccount {
+    /// The channel.
+    pub channel: Channel,
+    /// What people call it.
+    pub name: String,
+    /// The platform's id of the account: WhatsApp phone number id, page id …; for `open` the
+    /// integration id (default: the account id).
+    #[serde(default)]
+    pub provider_account_id: Option<String>,
+    /// The endpoint its webhooks come in by; null for `open` and `web`.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// The queue that all its conversations go to.
+    pub queue: String,
+    /// Minutes of window for this account, in place of the tenant's.
+    #[serde(default)]
+    pub window_minutes: Option<i64>,
+    /// What this account's window counts from, in place of the tenant's.
+    #[serde(default)]
+    pub window_clock: Option<WindowClock>,
+    /// How replies leave.
+    #[serde(default)]
+    pub outbound: Outbound,
+}
+
+/// How an account's replies leave.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outbound {
+    /// Base address of the provider's API; null: the provider's own (`https://graph.facebook.com/v25.0`).
+    pub api_url: Option<String>,
+    /// The provider's access token.
+    pub access_token: Option<SecretRef>,
+    /// Open messaging: where outbound messages are posted.
+    pub webhook_url: Option<String>,
+    /// Open messaging: live signing secrets (Standard Webhooks, `whsec_…`); all of them sign.
+    pub webhook_secrets: Vec<SecretRef>,
+    /// Waits before each attempt after the first, seconds; empty: the channel's own schedule.
+    pub retry_schedule_s: Vec<f64>,
+    /// What to do when nobody knows whether a send arrived.
+    pub on_ambiguous: OnAmbiguous,
+    /// Longest time a later message waits for an earlier one, seconds; null: 120 (open: its schedule).
+    pub order_hold_max_s: Option<i64>,
+    /// Time-out of one call, milliseconds; null: 10 000.
+    pub timeout_ms: Option<i64>,
+}
+
+/// D1: what an unknown outcome leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnAmbiguous {
+    /// Send again: may arrive twice.
+    #[default]
+    AtLeastOnce,
+    /// Hold for a receipt, an echo or a person: may not arrive.
+    AtMostOnce,
+}
