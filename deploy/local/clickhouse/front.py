@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import uuid
+from email import message_from_bytes
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,9 +32,9 @@ STOP_SECONDS_MAX = 10.0
 
 # Parameters with a meaning of their own; every other one is a setting.
 NOT_SETTINGS = {
-    "query", "database", "default_format", "decompress", "compress", "user", "password", "query_id", "quota_key", "role",
-    "session_id", "session_timeout", "session_check", "close_session", "stacktrace", "buffer_size", "wait_end_of_query",
-    "client_protocol_version",
+    "query", "database", "default_format", "decompress", "compress", "user", "password", "query_id", "quota_key",
+    "role", "session_id", "session_timeout", "session_check", "close_session", "stacktrace", "buffer_size",
+    "wait_end_of_query", "client_protocol_version",
 }  # fmt: skip
 
 # ClickHouse's number of an error → HTTP status, as the server's `exceptionCodeToHTTPStatus`; 500 for the others.
@@ -79,6 +80,9 @@ class Handler(BaseHTTPRequestHandler):
         query_id = parameters.get("query_id") or str(uuid.uuid4())
         try:
             body = self._body()
+            if self.headers.get_content_type() == "multipart/form-data":
+                parameters |= _form(body, self.headers.get_boundary() or "")
+                body = b""
             if parameters.get("decompress", "0") == "1":
                 body = decoded(body)
             if parameters.get("compress", "0") == "1":
@@ -87,22 +91,30 @@ class Handler(BaseHTTPRequestHandler):
                 parameters.get("query", ""),
                 body,
                 database=parameters.get("database") or self.headers.get("X-ClickHouse-Database", ""),
-                default_format=parameters.get("default_format") or self.headers.get("X-ClickHouse-Format") or "TabSeparated",
-                settings={k: v for k, v in parameters.items() if k not in NOT_SETTINGS and not k.startswith("param_")},
-                parameters={k[len("param_") :]: v for k, v in parameters.items() if k.startswith("param_")},
+                default_format=parameters.get("default_format")
+                or self.headers.get("X-ClickHouse-Format")
+                or "TabSeparated",
+                settings={
+                    name: value
+                    for name, value in parameters.items()
+                    if name not in NOT_SETTINGS and not name.startswith("param_")
+                },
+                parameters={
+                    name[len("param_") :]: value for name, value in parameters.items() if name.startswith("param_")
+                },
                 read_only=read_only,
             )
         except QueryError as error:
             self._refuse(STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR), error.code, error.text, started)
         except BadBlock as error:
-            text = f"Code: 271. DB::Exception: Data compressed with different methods: {error}. (CANNOT_DECOMPRESS)"
+            text = f"Code: 271. DB::Exception: Cannot decompress: {error}. (CANNOT_DECOMPRESS)"
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, 271, text, started)
         except BadRequest as error:
             self.close_connection = True
             text = f"Code: 36. DB::Exception: {error}. (BAD_ARGUMENTS)"
             self._refuse(HTTPStatus.BAD_REQUEST, 36, text, started)
         else:
-            self._answer(HTTPStatus.OK, bytes(result.bytes()) if result else b"", self._described(result, query_id))
+            self._answer(HTTPStatus.OK, b"" if result is None else bytes(result.bytes()), self._described(result, query_id))
 
     def _parameters(self) -> dict:
         pairs = parse_qs(urlsplit(self.path).query, keep_blank_values=True, errors="surrogateescape")
@@ -147,7 +159,7 @@ class Handler(BaseHTTPRequestHandler):
     @staticmethod
     def _described(result, query_id: str) -> dict:
         headers = {"X-ClickHouse-Query-Id": query_id, "X-ClickHouse-Timezone": "UTC"}
-        if result:
+        if result is not None:
             summary = {
                 "read_rows": result.rows_read(),
                 "read_bytes": result.bytes_read(),
@@ -195,6 +207,22 @@ class Front(ThreadingHTTPServer):
     def log(**fields):
         sys.stderr.write(json.dumps({"service": "clickhouse-front"} | fields) + "\n")
         sys.stderr.flush()
+
+
+def _form(body: bytes, boundary: str) -> dict:
+    """The fields of a multipart form: clients send a statement with its parameters this way, as addresses are short."""
+    fields = {}
+    parts = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
+    if len(parts) < 2 or not parts[-1].startswith(b"--"):
+        raise BadRequest("expected a multipart form with a closing boundary")
+    for part in parts[1:-1]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        disposition = message_from_bytes(head.lstrip(b"\r\n") + b"\r\n\r\n")
+        name = disposition.get_param("name", header="Content-Disposition")
+        if not isinstance(name, str) or disposition.get_filename():
+            raise BadRequest("expected form fields with names, files (external tables) are not offered here")
+        fields[name] = value.decode("utf-8", "surrogateescape")
+    return fields
 
 
 def _ms(started: float) -> float:

@@ -41,6 +41,10 @@ REPLACEABLE = {
 }
 
 
+# Read by the stack and the Makefile, no settings of a service.
+STACK_VARIABLES = ["WEFT_PORT_BASE", "WEFT_BIN_DIR", "WEFT_TEST_STACK", "PROMETHEUS_URL"]
+
+
 class Trouble(Exception):
     """One line for the user: what is wrong, and the way out."""
 
@@ -83,20 +87,25 @@ class Stack:
             "WEFT_KAFKA__BOOTSTRAP": brokers,
             "WEFT_SCHEMA_REGISTRY__URL": f"http://127.0.0.1:{self.port('registry')}",
             "WEFT_CLICKHOUSE__URL": f"http://127.0.0.1:{self.port('clickhouse')}",
-            "WEFT_KEY_SECRET": self._key_secret(),
+            "WEFT_KEY_SECRET": self._secret("key"),
+            "WEFT_TOKEN_SECRET": self._secret("token"),
         }
         environment = {name: os.environ.get(name) or value for name, value in local.items()}
         environment["WEFT_PORT_BASE"] = str(self.base)
-        environment["WEFT_PROMETHEUS_URL"] = f"http://127.0.0.1:{self.port('prometheus')}"
+        environment["PROMETHEUS_URL"] = f"http://127.0.0.1:{self.port('prometheus')}"
         for service in ("ingest", "gateway"):
             environment[f"WEFT_{service.upper()}__LISTEN"] = f"127.0.0.1:{self.port(service)}"
         for service in SERVICES:
             environment[f"WEFT_{service.upper()}__ADMIN_LISTEN"] = f"127.0.0.1:{self.admin_port(service)}"
-        return environment
+        return environment | demo_secrets()
 
-    def _key_secret(self) -> str:
-        """Customer keys are derived from it, so it stays as long as the data does."""
-        path = self.directory / "key.secret"
+    def service_environment(self) -> dict[str, str]:
+        """The same without what only the stack reads: a service refuses settings it does not know."""
+        return {name: value for name, value in self.environment().items() if name not in STACK_VARIABLES}
+
+    def _secret(self, name: str) -> str:
+        """Customer keys and tokens are made with these, so they stay as long as the data does."""
+        path = self.directory / f"{name}.secret"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
@@ -111,6 +120,15 @@ class Stack:
             file.writelines(lines)
         memory = {"base": self.base, "brokers": self.brokers}
         (self.run / "stack.json").write_text(json.dumps(memory))
+
+
+def demo_secrets() -> dict[str, str]:
+    """The secrets that the demo's configuration refers to (`{env: NAME}`), worth nothing outside of it."""
+    path = ROOT / "deploy" / "demo" / "demo.env"
+    if not path.exists():
+        return {}
+    lines = (line.strip() for line in path.read_text().splitlines())
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
 def remembered(directory: Path) -> Stack | None:

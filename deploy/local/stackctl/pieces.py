@@ -11,7 +11,7 @@ import sys
 import uuid
 from pathlib import Path
 
-from .layout import BASE_DEFAULT, KAFKA_LIB, ROOT, SERVICES, VENV_PYTHON, Stack, Trouble, binary
+from .layout import BASE_DEFAULT, KAFKA_LIB, ROOT, STACK_VARIABLES, VENV_PYTHON, Stack, Trouble, binary
 from .process import Program, tail
 
 LOCAL = ROOT / "deploy" / "local"
@@ -180,7 +180,7 @@ def service(stack: Stack, name: str) -> Program:
         ports=ports,
         probe=f"http://127.0.0.1:{stack.admin_port(name)}/readyz",
         address=address,
-        environment=stack.environment(),
+        environment=stack.service_environment(),
     )
 
 
@@ -197,12 +197,14 @@ def supervised(stack: Stack, program: Program) -> Program:
     )
 
 
-def weft(stack: Stack, *arguments: str) -> str | None:
-    """Runs the operator's command against this stack; answers its last line."""
+def weft(stack: Stack, *arguments: str):
+    """Runs the operator's command against this stack."""
     log = stack.log("weft")
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [binary("weft"), *arguments]
     environment = os.environ | stack.environment()
+    for name in STACK_VARIABLES:
+        environment.pop(name, None)
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         check=False,
@@ -213,6 +215,5 @@ def weft(stack: Stack, *arguments: str) -> str | None:
         text = done.stdout.decode(errors="replace").strip().splitlines()[-15:]
         shown = "\n".join(f"    {line}" for line in text)
         raise Trouble(f"`weft {' '.join(arguments)}` ended with {done.returncode}\n{shown}")
-    return None
 
 

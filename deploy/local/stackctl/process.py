@@ -2,7 +2,7 @@
 
 `run/<name>.json` holds what was started with its pid and start time, `run/<name>.pid` the bare pid for people and
 tests. A pid alone proves nothing, as the kernel gives it to another program after us: a process is ours only if its
-start time and command line are the recorded ones. Nothing else is ever signalled.
+start time is the recorded one, in the same boot of the machine. Nothing else is ever signalled.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .layout import Stack, Trouble, is_free
+from .layout import STACK_VARIABLES, Stack, Trouble, is_free
 
 POLL_SECONDS = 0.05
+STOPPED = "stopped"
 
 
 @dataclass
@@ -41,21 +42,22 @@ class Record:
 
     program: Program
     pid: int
-    started: int
+    started: str | None
     restarts: int = 0
 
     def alive(self) -> bool:
-        return _started(self.pid) == self.started and _command_line(self.pid) == self.program.argv
+        return self.started is not None and _started(self.pid) == self.started
 
 
-def _started(pid: int) -> int | None:
-    """A process's start in clock ticks since boot; nothing for a dead one or a zombie."""
+def _started(pid: int) -> str | None:
+    """A process's start: the boot and the clock ticks since then; nothing for a dead one or a zombie."""
     try:
         # The second field, the name in parentheses, may itself hold spaces and parentheses.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return None if fields[0] in "ZX" else f"{boot} {fields[19]}"
 
 
 def _command_line(pid: int) -> list[str]:
@@ -108,7 +110,7 @@ def launch(stack: Stack, program: Program) -> tuple[Record, subprocess.Popen]:
             child = subprocess.Popen(
                 program.argv,
                 cwd=program.cwd,
-                env=os.environ | (program.environment or {}),
+                env=_inherited() | (program.environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -116,10 +118,13 @@ def launch(stack: Stack, program: Program) -> tuple[Record, subprocess.Popen]:
             )
     except FileNotFoundError as cause:
         raise Trouble(f"{cause.filename} is missing: run `make setup`") from None
-    started = _started(child.pid)
-    record = Record(program, child.pid, -1 if started is None else started)
+    record = Record(program, child.pid, _started(child.pid))
     write(stack, record)
     return record, child
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in STACK_VARIABLES}
 
 
 def require_ports(program: Program):
@@ -158,7 +163,7 @@ def stop(record: Record) -> str:
         return "was not running"
     _signal(record.pid, signal.SIGTERM)
     if _gone(record, record.program.stop_seconds_max):
-        return "stopped"
+        return STOPPED
     _signal(record.pid, signal.SIGKILL)
     _gone(record, 5.0)
     return f"killed, it did not stop within {record.program.stop_seconds_max:.0f} s"

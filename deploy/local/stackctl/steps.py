@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -29,6 +28,8 @@ WELL_SECONDS = 30.0
 RESTARTS_MAX = 3
 
 _say_lock = threading.Lock()
+# Set once a step failed or Ctrl-C came: nobody waits for readiness any longer.
+_given_up = threading.Event()
 
 
 def say(text: str):
@@ -60,6 +61,7 @@ def up(stack: Stack, names: list[str], supervise: bool) -> list[str]:
     try:
         _run_steps(steps)
     except (Trouble, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if started:
             say("  taking down what was started")
             down(stack, started)
@@ -104,18 +106,23 @@ def _run_steps(steps: list[Step]):
     failures: list[BaseException] = []
     running = {}
     with ThreadPoolExecutor(max_workers=max(1, len(steps))) as pool:
-        while running or (waiting and not failures):
-            for step in [step for step in waiting if not failures and done.issuperset(known.intersection(step.after))]:
-                waiting.remove(step)
-                running[pool.submit(step.act)] = (step.name, time.monotonic())
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                name, at = running.pop(future)
-                if future.exception():
-                    failures.append(future.exception())
-                    continue
-                done.add(name)
-                say(f"  {name:<12} {time.monotonic() - at:5.1f} s  {future.result() or 'done'}")
+        try:
+            while running or (waiting and not failures):
+                for step in [step for step in waiting if not failures and done >= known.intersection(step.after)]:
+                    waiting.remove(step)
+                    running[pool.submit(step.act)] = (step.name, time.monotonic())
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    name, at = running.pop(future)
+                    if future.exception():
+                        failures.append(future.exception())
+                        _given_up.set()
+                        continue
+                    done.add(name)
+                    say(f"  {name:<12} {time.monotonic() - at:5.1f} s  {future.result() or 'done'}")
+        except KeyboardInterrupt:
+            _given_up.set()
+            raise
     if failures:
         raise failures[0]
     say(f"  ready after  {time.monotonic() - begun:5.1f} s")
@@ -141,7 +148,8 @@ def _start_prometheus(stack: Stack, started: list[str]) -> str:
 def _start(stack, program, started, supervise=False, prepare=lambda: None) -> str:
     """Starts a program unless ours already runs; returns when it is ready."""
     present = process.read(stack, program.name)
-    if present and present.alive():
+    supervisor = process.read(stack, f"{program.name}.supervisor")
+    if present and (present.alive() or (supervisor and supervisor.alive())):
         _await_ready(stack, program, None)
         return f"{program.address} (already up, pid {present.pid})"
     if present:
@@ -152,7 +160,7 @@ def _start(stack, program, started, supervise=False, prepare=lambda: None) -> st
     child = None
     if supervise:
         # The supervisor reads its charge from this record and puts the living pid in.
-        process.write(stack, process.Record(program, 0, -1))
+        process.write(stack, process.Record(program, 0, None))
         record, _ = process.launch(stack, pieces.supervised(stack, program))
         started += [record.program.name, program.name]
     else:
@@ -165,34 +173,52 @@ def _start(stack, program, started, supervise=False, prepare=lambda: None) -> st
 def _await_ready(stack: Stack, program: process.Program, child: subprocess.Popen | None):
     deadline = time.monotonic() + program.ready_seconds_max
     log = stack.log(program.name)
+
+    def trouble(what: str) -> Trouble:
+        return Trouble(f"{program.name} {what}, {log} ends with\n{process.tail(log)}")
+
     while missing := waiting_for(program.probe):
         record = process.read(stack, program.name)
         if child and child.poll() is not None:
-            raise Trouble(f"{program.name} ended with {child.returncode} on start, {log} ends with\n{process.tail(log)}")
+            raise trouble(f"ended with {child.returncode} on start")
         if record and record.restarts >= RESTARTS_MAX:
-            raise Trouble(f"{program.name} keeps falling over, {log} ends with\n{process.tail(log)}")
+            raise trouble("keeps falling over")
+        if _given_up.is_set():
+            raise Trouble(f"{program.name} was not waited for")
         if time.monotonic() > deadline:
-            raise Trouble(
-                f"{program.name} is not ready after {program.ready_seconds_max:.0f} s ({missing}), "
-                f"{log} ends with\n{process.tail(log)}"
-            )
+            raise trouble(f"is not ready after {program.ready_seconds_max:.0f} s ({missing})")
         time.sleep(process.POLL_SECONDS)
 
 
-def down(stack: Stack, names: list[str] | None = None):
-    """Ends what is recorded as started, services before what they stand on."""
-    found = [record for record in process.records(stack) if names is None or record.program.name in names]
-    supervisors = [record for record in found if record.program.name.endswith(".supervisor")]
-    infra = [record for record in found if record.program.name.split("-")[0] in INFRA]
-    services = [record for record in found if record not in supervisors and record not in infra]
-    for group in (supervisors, services, infra):
-        if not group:
-            continue
-        with ThreadPoolExecutor(max_workers=len(group)) as pool:
-            for record, how in zip(group, pool.map(process.stop, group)):
-                process.forget(stack, record.program.name)
-                if record not in supervisors:
-                    say(f"  {record.program.name:<12} {how}")
+def down(stack: Stack, names: list[str] | None = None, quiet: bool = False):
+    """Ends what is recorded as started, services before what they stand on; `quiet` tells only what went wrong."""
+    chosen = [record for record in process.records(stack) if names is None or record.program.name in names]
+    supervisors = [record for record in chosen if _is_supervisor(record)]
+    ended = _end(stack, supervisors)
+    # A supervisor ends its charge, and may have started it anew since the records were read.
+    chosen = [process.read(stack, record.program.name) for record in chosen if not _is_supervisor(record)]
+    infra = [record for record in chosen if record.program.name.split("-")[0] in INFRA]
+    services = [record for record in chosen if record not in infra]
+    for group in (services, infra):
+        for name, how in _end(stack, group).items():
+            how = ended.get(f"{name}.supervisor", how)
+            if not (quiet and how == process.STOPPED):
+                say(f"  {name:<12} {how}")
+
+
+def _is_supervisor(record: process.Record) -> bool:
+    return record.program.name.endswith(".supervisor")
+
+
+def _end(stack: Stack, group: list[process.Record]) -> dict[str, str]:
+    """Ends programs side by side; answers how each went."""
+    if not group:
+        return {}
+    with ThreadPoolExecutor(max_workers=len(group)) as pool:
+        ends = dict(zip([record.program.name for record in group], pool.map(process.stop, group)))
+    for name in ends:
+        process.forget(stack, name)
+    return ends
 
 
 def status(stack: Stack) -> bool:
@@ -200,7 +226,7 @@ def status(stack: Stack) -> bool:
     well = True
     for record in process.records(stack):
         program = record.program
-        if program.name.endswith(".supervisor"):
+        if _is_supervisor(record):
             continue
         if not record.alive():
             state = "DEAD"
@@ -252,6 +278,5 @@ def run(stack: Stack, started: list[str], command: list[str], bare: bool) -> int
     except FileNotFoundError as cause:
         raise Trouble(f"{cause.filename} is missing: run `make build`") from None
     finally:
-        sys.stdout.flush()
-        say("taking the stack down")
-        down(stack, started)
+        # The command's last words stay the last ones.
+        down(stack, started, quiet=True)
