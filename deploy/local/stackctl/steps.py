@@ -274,7 +274,9 @@ def run(stack: Stack, started: list[str], command: list[str], bare: bool) -> int
         signal.signal(signal.SIGINT, lambda *_: None)
         child = subprocess.Popen(command, env=environment, cwd=ROOT)
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-        return child.wait()
+        code = child.wait()
+        # A shell's way of saying which signal ended a program.
+        return code if code >= 0 else 128 - code
     except FileNotFoundError as cause:
         raise Trouble(f"{cause.filename} is missing: run `make build`") from None
     finally:
