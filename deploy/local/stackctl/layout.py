@@ -41,10 +41,6 @@ REPLACEABLE = {
 }
 
 
-# Read by the stack and the Makefile, no settings of a service.
-STACK_VARIABLES = ["WEFT_PORT_BASE", "WEFT_BIN_DIR", "WEFT_TEST_STACK", "PROMETHEUS_URL"]
-
-
 class Trouble(Exception):
     """One line for the user: what is wrong, and the way out."""
 
@@ -98,10 +94,6 @@ class Stack:
         for service in SERVICES:
             environment[f"WEFT_{service.upper()}__ADMIN_LISTEN"] = f"127.0.0.1:{self.admin_port(service)}"
         return environment | demo_secrets()
-
-    def service_environment(self) -> dict[str, str]:
-        """The same without what only the stack reads: a service refuses settings it does not know."""
-        return {name: value for name, value in self.environment().items() if name not in STACK_VARIABLES}
 
     def _secret(self, name: str) -> str:
         """Customer keys and tokens are made with these, so they stay as long as the data does."""
@@ -177,7 +169,7 @@ def is_free(port: int) -> bool:
 
 def binary(name: str) -> str:
     """A program of this workspace, from the build directory that cargo uses."""
-    directory = os.environ.get("WEFT_BIN_DIR")
+    directory = os.environ.get("WEFT_RUN_BIN_DIR")
     target = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
     path = Path(directory) / name if directory else ROOT / target / "debug" / name
     if not path.exists():

@@ -11,7 +11,7 @@ import sys
 import uuid
 from pathlib import Path
 
-from .layout import BASE_DEFAULT, KAFKA_LIB, ROOT, STACK_VARIABLES, VENV_PYTHON, Stack, Trouble, binary
+from .layout import BASE_DEFAULT, KAFKA_LIB, ROOT, VENV_PYTHON, Stack, Trouble, binary
 from .process import Program, tail
 
 LOCAL = ROOT / "deploy" / "local"
@@ -180,7 +180,7 @@ def service(stack: Stack, name: str) -> Program:
         ports=ports,
         probe=f"http://127.0.0.1:{stack.admin_port(name)}/readyz",
         address=address,
-        environment=stack.service_environment(),
+        environment=stack.environment(),
     )
 
 
@@ -203,8 +203,6 @@ def weft(stack: Stack, *arguments: str):
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [binary("weft"), *arguments]
     environment = os.environ | stack.environment()
-    for name in STACK_VARIABLES:
-        environment.pop(name, None)
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         check=False,

@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .layout import STACK_VARIABLES, Stack, Trouble, is_free
+from .layout import Stack, Trouble, is_free
 
 POLL_SECONDS = 0.05
 STOPPED = "stopped"
@@ -110,7 +110,7 @@ def launch(stack: Stack, program: Program) -> tuple[Record, subprocess.Popen]:
             child = subprocess.Popen(
                 program.argv,
                 cwd=program.cwd,
-                env=_inherited() | (program.environment or {}),
+                env=os.environ | (program.environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -121,10 +121,6 @@ def launch(stack: Stack, program: Program) -> tuple[Record, subprocess.Popen]:
     record = Record(program, child.pid, _started(child.pid))
     write(stack, record)
     return record, child
-
-
-def _inherited() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in STACK_VARIABLES}
 
 
 def require_ports(program: Program):

@@ -15,10 +15,10 @@ use tokio::{
 #[command(name = "weft-registry", version)]
 struct Arguments {
     /// Address to listen on.
-    #[arg(long, env = "WEFT_REGISTRY_LISTEN", default_value = "127.0.0.1:19081")]
+    #[arg(long, default_value = "127.0.0.1:19081")]
     listen: SocketAddr,
     /// File that keeps subjects, versions and levels; made when missing.
-    #[arg(long, env = "WEFT_REGISTRY_STORE")]
+    #[arg(long)]
     store: PathBuf,
 }
 
