@@ -94,7 +94,8 @@ fn a_free_table_takes_any_key_in_any_spelling() {
 
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
-    let table: [(&str, &[(&str, &str)], &str); 12] = [
+    type Variables = &'static [(&'static str, &'static str)];
+    let table: [(&str, Variables, &str); 12] = [
         ("[kafka]\nslot = 2", &[], "my.toml:2: unknown key kafka.slot; did you mean kafka.slots?"),
         ("[kafk]\nslots = 2", &[], "my.toml:1: unknown key kafk; did you mean kafka?"),
         ("\n\n[kafka.inner]\nx = 2", &[], "my.toml:3: unknown key kafka.inner"),
