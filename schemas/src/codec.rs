@@ -23,6 +23,7 @@ use crate::topics::{Topic, dead_letter_topic};
 
 const MAGIC: u8 = 0;
 const FRAME_BYTES: usize = 5;
+const DETAIL_CHARS_MAX: usize = 300;
 
 /// Where the schema registry is and who we are to it.
 #[derive(Debug, Clone, Deserialize)]
@@ -167,7 +168,7 @@ impl Codec {
         let mut bytes = Vec::with_capacity(512);
         bytes.push(MAGIC);
         bytes.extend_from_slice(&target.id.to_be_bytes());
-        target.writer.write_ser(&mut bytes, record).map_err(|error| unencodable(error.to_string()))?;
+        target.writer.write_ser(&mut bytes, record).map_err(|error| unencodable(brief(&error)))?;
         Ok(bytes)
     }
 
@@ -182,7 +183,7 @@ impl Codec {
         let reader = self.reader(id)?;
         reader
             .read_deser::<R>(&mut datum)
-            .map_err(|error| CodecError::Undecodable { record: R::NAME, detail: error.to_string() })
+            .map_err(|error| CodecError::Undecodable { record: R::NAME, detail: brief(&error) })
     }
 
     /// Any framed record as JSON, by its writer's schema alone.
@@ -193,7 +194,7 @@ impl Codec {
         let (id, mut datum) = unframe(bytes)?;
         let reader = self.reader(id)?;
         let undecodable = |detail: String| CodecError::Undecodable { record: "record", detail };
-        let value = reader.read_value(&mut datum).map_err(|error| undecodable(error.to_string()))?;
+        let value = reader.read_value(&mut datum).map_err(|error| undecodable(brief(&error)))?;
         serde_json::Value::try_from(value).map_err(|error| undecodable(error.to_string()))
     }
 
@@ -224,6 +225,12 @@ fn unframe(bytes: &[u8]) -> Result<(u32, &[u8]), CodecError> {
         [MAGIC, a, b, c, d, datum @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), datum)),
         other => Err(CodecError::NotFramed(other.len().min(FRAME_BYTES), other.first().copied())),
     }
+}
+
+/// The encoder's errors spell out the whole schema before they say what is wrong with the value.
+fn brief(error: &apache_avro::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once("}): ").map_or(text.as_str(), |(_, what)| what).chars().take(DETAIL_CHARS_MAX).collect()
 }
 
 fn reader(schema: &'static Schema) -> GenericDatumReader<'static> {

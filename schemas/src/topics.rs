@@ -191,7 +191,7 @@ pub const TABLES: &[(&str, Partitions, &[&str])] = &[
     (
         "threading",
         Partitions::Customer,
-        &["task", "customers", "conversations", "seen", "commands", "settings"],
+        &["task", "customers", "stints", "attributes", "names", "seen", "commands", "settings"],
     ),
     (
         "routing",

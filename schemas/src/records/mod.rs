@@ -43,7 +43,8 @@ macro_rules! record {
     };
 }
 
-/// A record of several shapes: `kind` names the one field that is set.
+/// A record of several shapes: `kind` names the one field that is set. The structs inside that
+/// mirror the wire bear the record's name, because Avro's serde asks for it.
 macro_rules! shaped_record {
     (
         $(#[$doc:meta])*
@@ -82,12 +83,12 @@ macro_rules! shaped_record {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 #[derive(serde::Serialize)]
-                struct Wire<'a> {
+                struct $name<'a> {
                     $($field: &'a $type,)*
                     kind: &'a str,
                     $($wire: Option<&'a $shape>,)*
                 }
-                let mut wire = Wire {
+                let mut wire = $name {
                     $($field: &self.$field,)*
                     kind: self.kind.name(),
                     $($wire: None,)*
@@ -103,12 +104,12 @@ macro_rules! shaped_record {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 #[derive(serde::Deserialize)]
-                struct Wire {
+                struct $name {
                     $($field: $type,)*
                     kind: String,
                     $(#[serde(default)] $wire: Option<$shape>,)*
                 }
-                let wire = Wire::deserialize(deserializer)?;
+                let wire = $name::deserialize(deserializer)?;
                 let kind = match wire.kind.as_str() {
                     $(stringify!($wire) => $kinds::$variant(wire.$wire.ok_or_else(|| {
                         serde::de::Error::custom(concat!("kind is `", stringify!($wire), "` but that field is null"))
