@@ -2,7 +2,8 @@
 //!
 //! Encoding goes from the struct straight to bytes with the schema that was compiled in; its id
 //! was looked up once at start. Decoding uses the *writer's* schema straight into the struct, so
-//! a field that an old writer lacked takes its serde default.
+//! a field that an old writer lacked takes its serde default. What that path cannot skip (a kind
+//! or a nested record that only a newer writer knows) is read through Avro's own resolution.
 //!
 //! schema_registry_converter fetches schemas; the framing is done here, because its own codec
 //! goes through `apache_avro::types::Value`, 6–20 times slower.
@@ -102,8 +103,16 @@ struct TopicWriter {
 /// Encodes and decodes the records of the topics it was made for.
 pub struct Codec {
     writers: HashMap<String, TopicWriter>,
-    readers: RwLock<HashMap<u32, Arc<GenericDatumReader<'static>>>>,
+    /// What this build knows of each record.
+    ours: HashMap<&'static str, &'static Schema>,
+    readers: RwLock<HashMap<u32, Arc<Reader>>>,
     registry: Option<Registry>,
+}
+
+/// One writer's schema.
+struct Reader {
+    schema: &'static Schema,
+    direct: GenericDatumReader<'static>,
 }
 
 struct Registry {
@@ -143,14 +152,16 @@ impl Codec {
     fn with_ids(topics: &[Topic], id_of: impl Fn(&str) -> u32) -> Self {
         let mut writers = HashMap::new();
         let mut readers = HashMap::new();
+        let mut ours = HashMap::new();
         for (name, record, text) in subjects(topics) {
             let id = id_of(&name);
             let schema = parse_for_ever(text).expect("compiled-in schemas parse; tests/schemas.rs");
             let writer = GenericDatumWriter::builder(schema).build().expect("compiled-in schemas resolve");
             readers.entry(id).or_insert_with(|| Arc::new(reader(schema)));
+            ours.insert(record, schema);
             writers.insert(name, TopicWriter { id, record, writer });
         }
-        Self { writers, readers: RwLock::new(readers), registry: None }
+        Self { writers, ours, readers: RwLock::new(readers), registry: None }
     }
 
     /// The framed bytes of a record for a topic.
@@ -179,11 +190,20 @@ impl Codec {
     /// [`CodecError::NotFramed`], [`CodecError::Undecodable`], [`CodecError::UnknownSchema`]: the
     /// record's fault. [`CodecError::RegistryAway`]: the world's.
     pub fn decode<R: Record>(&self, bytes: &[u8]) -> Result<R, CodecError> {
-        let (id, mut datum) = unframe(bytes)?;
+        let (id, datum) = unframe(bytes)?;
         let reader = self.reader(id)?;
-        reader
-            .read_deser::<R>(&mut datum)
-            .map_err(|error| CodecError::Undecodable { record: R::NAME, detail: brief(&error) })
+        reader.direct.read_deser::<R>(&mut &*datum).or_else(|error| {
+            self.resolve(reader.schema, datum)
+                .ok_or_else(|| CodecError::Undecodable { record: R::NAME, detail: brief(&error) })
+        })
+    }
+
+    /// Reads with the writer's schema and fits the value to ours; many times slower.
+    fn resolve<R: Record>(&self, theirs: &'static Schema, mut datum: &[u8]) -> Option<R> {
+        let ours = *self.ours.get(R::NAME)?;
+        let reader = GenericDatumReader::builder(theirs).reader_schema(ours).build().ok()?;
+        let value = reader.read_value(&mut datum).ok()?;
+        apache_avro::from_value(&value).ok()
     }
 
     /// Any framed record as JSON, by its writer's schema alone.
@@ -194,11 +214,11 @@ impl Codec {
         let (id, mut datum) = unframe(bytes)?;
         let reader = self.reader(id)?;
         let undecodable = |detail: String| CodecError::Undecodable { record: "record", detail };
-        let value = reader.read_value(&mut datum).map_err(|error| undecodable(brief(&error)))?;
+        let value = reader.direct.read_value(&mut datum).map_err(|error| undecodable(brief(&error)))?;
         serde_json::Value::try_from(value).map_err(|error| undecodable(error.to_string()))
     }
 
-    fn reader(&self, id: u32) -> Result<Arc<GenericDatumReader<'static>>, CodecError> {
+    fn reader(&self, id: u32) -> Result<Arc<Reader>, CodecError> {
         if let Some(reader) = self.readers.read().expect("no holder of this lock panics").get(&id) {
             return Ok(Arc::clone(reader));
         }
@@ -233,8 +253,9 @@ fn brief(error: &apache_avro::Error) -> String {
     text.rsplit_once("}): ").map_or(text.as_str(), |(_, what)| what).chars().take(DETAIL_CHARS_MAX).collect()
 }
 
-fn reader(schema: &'static Schema) -> GenericDatumReader<'static> {
-    GenericDatumReader::builder(schema).build().expect("a schema that parsed resolves")
+fn reader(schema: &'static Schema) -> Reader {
+    let direct = GenericDatumReader::builder(schema).build().expect("a schema that parsed resolves");
+    Reader { schema, direct }
 }
 
 /// Schemas are few and live as long as the process.

@@ -51,9 +51,9 @@ pub struct DeadLetter {
     pub source_topic: String,
     pub source_partition: i32,
     pub source_offset: i64,
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "serde_bytes", default)]
     pub source_key: Option<Vec<u8>>,
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "serde_bytes", default)]
     pub source_value: Option<Vec<u8>>,
     pub source_headers: BTreeMap<String, String>,
     pub source_timestamp: Millis,
