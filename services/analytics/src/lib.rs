@@ -1,1 +1,3 @@
-//! analytics
+#![doc = include_str!("../README.md")]
+
+pub mod core;
