@@ -12,12 +12,13 @@ pub struct Health {
     inner: Arc<Mutex<Inner>>,
 }
 
-type Liveness = Box<dyn Fn() -> Result<(), String> + Send>;
+type Asked = Box<dyn Fn() -> Result<(), String> + Send>;
 
 #[derive(Default)]
 struct Inner {
     ready: BTreeMap<&'static str, Result<(), String>>,
-    live: BTreeMap<&'static str, Liveness>,
+    ready_if: BTreeMap<&'static str, Asked>,
+    live: BTreeMap<&'static str, Asked>,
     started: bool,
 }
 
@@ -44,6 +45,11 @@ impl Health {
         Check { health: self.clone(), name }
     }
 
+    /// Adds a readiness check that is asked at every probe.
+    pub fn ready(&self, name: &'static str, state: impl Fn() -> Result<(), String> + Send + 'static) {
+        self.lock().ready_if.insert(name, Box::new(state));
+    }
+
     /// Adds a liveness check: asked at every probe; an error means that only a restart helps.
     pub fn live(&self, name: &'static str, progress: impl Fn() -> Result<(), String> + Send + 'static) {
         self.lock().live.insert(name, Box::new(progress));
@@ -58,7 +64,8 @@ impl Health {
     /// Whether the process can do its work now.
     pub fn readiness(&self) -> Report {
         let mut inner = self.lock();
-        let report = Report::of(inner.ready.iter().map(|(name, state)| (*name, state.clone())));
+        let told = inner.ready.iter().map(|(name, state)| (*name, state.clone()));
+        let report = Report::of(told.chain(inner.ready_if.iter().map(|(name, state)| (*name, state()))));
         inner.started |= report.ok;
         report
     }
@@ -145,13 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn liveness_is_asked_at_every_probe() {
+    fn liveness_and_readiness_are_asked_at_every_probe() {
         let health = Health::default();
         let stuck = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stuck);
+        let restoring = Arc::clone(&stuck);
+        health.ready("task", move || if restoring.load(Ordering::Relaxed) { Err("restoring".into()) } else { Ok(()) });
         health.live("loop", move || if seen.load(Ordering::Relaxed) { Err("stuck".into()) } else { Ok(()) });
-        assert!(health.liveness().ok);
+        assert!(health.liveness().ok && health.readiness().ok);
         stuck.store(true, Ordering::Relaxed);
         assert_eq!(health.liveness().checks["loop"], "stuck");
+        assert_eq!(health.readiness().checks["task"], "restoring");
     }
 }
