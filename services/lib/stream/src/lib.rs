@@ -1,16 +1,41 @@
 //! The Kafka runtime: bytes, partitions and time; no business word in it.
 
+mod batch;
 pub mod clock;
+pub mod faults;
+mod feed;
+mod follower;
+mod gauges;
+mod kafka;
+mod lane;
 mod machine;
+mod metrics;
+mod progress;
+mod publisher;
 mod reply;
+mod restore;
+mod run;
+mod settings;
+mod shutdown;
+mod slot;
 mod station;
 mod table;
 mod task;
 pub mod testing;
 mod timestamp;
+mod watchdog;
 
+pub use batch::{NUMBER_HEADER, SOURCE_HEADER, TRACE_HEADER, TRANSACTION_HEADER};
+pub use follower::{Follow, FollowFrom, Follower, FollowerSetup};
+pub use kafka::Fault;
+pub use kafka::admin::{Admin, GroupOffset, TopicPlan};
 pub use machine::{Machine, Scope, State, Tick};
+pub use progress::Progress;
+pub use publisher::{PublishError, Publisher};
 pub use reply::Reply;
+pub use run::{RunError, Setup, run};
+pub use settings::{KafkaSettings, SecurityProtocol, SettingsError};
+pub use shutdown::Shutdown;
 pub use station::{
     DeadLetter, EffectOf, EventOf, InputRecord, Inputs, NoPerformer, Outbox, Output, Performer, Reject, ServiceName,
     StateOf, Station,

@@ -189,8 +189,6 @@ pub struct DeadLetter<'a> {
     pub reason: &'static str,
     /// What was expected and what came.
     pub detail: &'a str,
-    /// The service that gave up on it.
-    pub service: &'a str,
     /// How often it was tried.
     pub attempt: u32,
 }

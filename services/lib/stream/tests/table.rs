@@ -17,10 +17,7 @@ struct Timers {
 
 impl Default for Timers {
     fn default() -> Self {
-        Self {
-            timers: Table::new("timers"),
-            by_due: Index::new(),
-        }
+        Self { timers: Table::new("timers"), by_due: Index::new() }
     }
 }
 
@@ -41,11 +38,7 @@ impl State for Timers {
 
     fn check(&self, _: Scope) -> Result<(), String> {
         let (timers, due) = (self.timers.len(), self.by_due.len());
-        if timers == due {
-            Ok(())
-        } else {
-            Err(format!("{timers} timers, {due} deadlines"))
-        }
+        if timers == due { Ok(()) } else { Err(format!("{timers} timers, {due} deadlines")) }
     }
 }
 
@@ -70,10 +63,7 @@ impl Machine for Alarm {
     fn apply(&self, state: &mut Timers, event: Event, now: Timestamp) -> Vec<Self::Effect> {
         match event {
             Event::Set(name, after_ms) => {
-                let timer = Timer {
-                    due: now.plus_ms(after_ms),
-                    note: "set".to_owned(),
-                };
+                let timer = Timer { due: now.plus_ms(after_ms), note: "set".to_owned() };
                 let due = timer.due;
                 if let Some(old) = state.timers.put(name.to_owned(), timer) {
                     state.by_due.remove(&(old.due, name.to_owned()));
@@ -82,12 +72,7 @@ impl Machine for Alarm {
                 Vec::new()
             }
             Event::Tick => {
-                let due: Vec<_> = state
-                    .by_due
-                    .iter()
-                    .take_while(|(due, _)| *due <= now)
-                    .cloned()
-                    .collect();
+                let due: Vec<_> = state.by_due.iter().take_while(|(due, _)| *due <= now).cloned().collect();
                 for (due, name) in &due {
                     state.timers.remove(name);
                     state.by_due.remove(&(*due, name.clone()));
@@ -113,10 +98,7 @@ fn deadlines_fire_in_order_each_at_its_own_time_before_a_later_event() {
     driver.apply(Event::Set("a", 100), at(1000));
     driver.apply(Event::Set("c", 9000), at(1001));
     let fired = driver.apply(Event::Set("d", 1), at(5000));
-    assert_eq!(
-        fired,
-        [(at(1100), "a".to_owned()), (at(1200), "b".to_owned())]
-    );
+    assert_eq!(fired, [(at(1100), "a".to_owned()), (at(1200), "b".to_owned())]);
     assert_eq!(driver.now(), at(5000));
     assert_eq!(driver.advance_to(at(20_000)).len(), 2);
     assert_eq!(driver.now(), at(10_001));
@@ -189,23 +171,12 @@ fn a_row_with_a_new_field_reads_an_old_one() {
         added: Option<u8>,
     }
     let mut old: Table<u32, Old> = Table::new("t");
-    old.put(
-        1,
-        Old {
-            gone: 3,
-            kept: "k".to_owned(),
-        },
-    );
+    old.put(1, Old { gone: 3, kept: "k".to_owned() });
     let mut new: Table<u32, New> = Table::new("t");
     for (key, value) in old.drain_changes() {
         new.restore(&key, value.as_deref()).unwrap();
     }
     let row = new.get(&1).unwrap();
     assert_eq!((row.kept.as_str(), row.added), ("k", None));
-    assert!(
-        new.restore(&[9, 1], None)
-            .unwrap_err()
-            .to_string()
-            .contains("row version 1, got 9")
-    );
+    assert!(new.restore(&[9, 1], None).unwrap_err().to_string().contains("row version 1, got 9"));
 }

@@ -1,0 +1,251 @@
+//! The inputs of one task, merged by time. Pure; knows no Kafka calls.
+//!
+//! A backlog must give the same answers as a live run: a record is handed on only once no other
+//! input can still show an earlier one. While live, nobody waits for anybody.
+
+use crate::Timestamp;
+use crate::kafka::{Record, Spot};
+use std::collections::VecDeque;
+
+/// One input partition of a task.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    pub(crate) spot: Spot,
+    /// Read without the group; its position lives in the state.
+    pub(crate) config: bool,
+    pub(crate) paused: bool,
+    buffer: VecDeque<Record>,
+    taken: Vec<Record>,
+    next: i64,
+    committed: i64,
+    fetched: i64,
+    read_to: i64,
+    last: Timestamp,
+    high: Option<High>,
+}
+
+/// A high watermark and the clock's time before it was asked for.
+#[derive(Clone, Copy, Debug)]
+struct High {
+    offset: i64,
+    asked: Timestamp,
+}
+
+impl Feed {
+    pub(crate) fn new(spot: Spot, start: i64, config: bool) -> Self {
+        Self {
+            spot,
+            config,
+            paused: false,
+            buffer: VecDeque::new(),
+            taken: Vec::new(),
+            next: start,
+            committed: start,
+            fetched: start,
+            read_to: start,
+            last: Timestamp::ZERO,
+            high: None,
+        }
+    }
+
+    /// Takes a record in; one seen before is dropped.
+    pub(crate) fn push(&mut self, record: Record) {
+        if record.offset >= self.fetched {
+            self.fetched = record.offset + 1;
+            self.read_to = self.read_to.max(self.fetched);
+            self.last = self.last.max(record.timestamp);
+            self.buffer.push_back(record);
+        }
+    }
+
+    /// Reading has passed everything below this offset, markers included.
+    pub(crate) fn passed(&mut self, position: i64) {
+        self.read_to = self.read_to.max(position);
+    }
+
+    /// The high watermark as it was at `asked` or later.
+    pub(crate) fn saw_high(&mut self, offset: i64, asked: Timestamp) {
+        self.high = Some(High { offset, asked });
+    }
+
+    pub(crate) fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub(crate) fn head(&self) -> Option<&Record> {
+        self.buffer.front()
+    }
+
+    /// Hands the head on; it is kept until the commit.
+    pub(crate) fn take(&mut self) -> Option<&Record> {
+        let record = self.buffer.pop_front()?;
+        self.next = record.offset + 1;
+        self.taken.push(record);
+        self.taken.last()
+    }
+
+    /// What this transaction has taken is done.
+    pub(crate) fn commit(&mut self) {
+        self.taken.clear();
+        self.committed = self.position();
+        self.next = self.committed;
+    }
+
+    /// What this transaction has taken comes again.
+    pub(crate) fn rollback(&mut self) {
+        while let Some(record) = self.taken.pop() {
+            self.buffer.push_front(record);
+        }
+        self.next = self.committed;
+    }
+
+    /// The next offset to commit: past markers once everything before them is done.
+    pub(crate) fn position(&self) -> i64 {
+        if self.buffer.is_empty() { self.next.max(self.read_to) } else { self.next }
+    }
+
+    /// Records taken since the last commit.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.len()
+    }
+
+    /// Whether the position has moved since the last commit, be it past markers only.
+    pub(crate) fn drifted(&self) -> bool {
+        self.position() > self.committed
+    }
+
+    /// Offsets between the position and the last known high watermark, and the age of the head.
+    pub(crate) fn lag(&self, clock: Timestamp) -> (i64, i64) {
+        let records = self.high.map_or(0, |high| (high.offset - self.position()).max(0));
+        (records, self.head().map_or(0, |head| clock.ms_since(head.timestamp).max(0)))
+    }
+
+    /// Offsets between what could be read and the last known high watermark; lasting ones are an
+    /// open or hanging transaction, or records not fetched yet.
+    pub(crate) fn gap(&self) -> i64 {
+        self.high.map_or(0, |high| (high.offset - self.read_to).max(0))
+    }
+
+    /// The earliest time at which a record not yet handed on can stand.
+    fn bound(&self, slack_ms: i64) -> Timestamp {
+        if let Some(head) = self.head() {
+            return head.timestamp;
+        }
+        let known = self.high.filter(|high| self.read_to >= high.offset);
+        known.map_or(self.last, |high| self.last.max(high.asked.plus_ms(1 - slack_ms)))
+    }
+}
+
+/// What the merge says about the next record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Take the head of this feed.
+    Take(usize),
+    /// A head is there, but another input may still show an earlier record.
+    Blocked,
+    /// Nothing is here.
+    Empty,
+}
+
+/// Which record comes next: the earliest head, once it is certain that it is the earliest.
+pub(crate) fn next(feeds: &[Feed], clock: Timestamp, slack_ms: i64) -> Next {
+    let heads = feeds.iter().enumerate().filter_map(|(i, feed)| Some((feed.head()?.timestamp, i)));
+    let Some((at, first)) = heads.min() else { return Next::Empty };
+    if clock.ms_since(at) < slack_ms {
+        return Next::Take(first);
+    }
+    let certain = feeds.iter().enumerate().all(|(i, feed)| i == first || (feed.bound(slack_ms), i) > (at, first));
+    if certain { Next::Take(first) } else { Next::Blocked }
+}
+
+/// The latest time up to which deadlines may fire: nothing earlier is unread, and the slack has
+/// passed.
+pub(crate) fn settled(feeds: &[Feed], clock: Timestamp, slack_ms: i64) -> Timestamp {
+    let bounds = feeds.iter().map(|feed| feed.bound(slack_ms).plus_ms(-1));
+    bounds.fold(clock.plus_ms(-slack_ms), Timestamp::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    const SLACK: i64 = 250;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(ms)
+    }
+
+    fn feed(name: &str) -> Feed {
+        Feed::new((Arc::from(name), 0), 0, false)
+    }
+
+    fn record(feed: &Feed, offset: i64, ms: i64) -> Record {
+        Record {
+            topic: Arc::clone(&feed.spot.0),
+            partition: 0,
+            offset,
+            timestamp: at(ms),
+            key: None,
+            payload: None,
+            headers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_old_head_waits_until_the_other_input_is_read_to_its_high_watermark() {
+        let mut feeds = [feed("a"), feed("b")];
+        feeds[0].push(record(&feeds[0], 0, 1000));
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Blocked);
+        feeds[1].saw_high(2, at(99_990));
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Blocked, "two records are unread");
+        feeds[1].push(record(&feeds[1], 0, 500));
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Take(1), "an earlier one was there");
+        feeds[1].take();
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Blocked);
+        feeds[1].passed(2);
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Take(0), "a marker closed the gap");
+    }
+
+    #[test]
+    fn a_young_head_never_waits() {
+        let mut feeds = [feed("a"), feed("b")];
+        feeds[0].push(record(&feeds[0], 0, 99_900));
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Take(0));
+    }
+
+    #[test]
+    fn equal_times_are_taken_in_the_order_of_inputs() {
+        let mut feeds = [feed("a"), feed("b")];
+        feeds[0].push(record(&feeds[0], 0, 1000));
+        feeds[1].push(record(&feeds[1], 0, 1000));
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Take(0));
+        feeds[0].take();
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Blocked, "a may show 1000 again");
+    }
+
+    #[test]
+    fn deadlines_wait_for_unread_records_and_for_the_slack() {
+        let mut feeds = [feed("a")];
+        assert_eq!(settled(&feeds, at(100_000), SLACK), at(-1));
+        feeds[0].saw_high(0, at(100_000));
+        assert_eq!(settled(&feeds, at(100_000), SLACK), at(99_750));
+        feeds[0].push(record(&feeds[0], 0, 99_000));
+        assert_eq!(settled(&feeds, at(100_000), SLACK), at(98_999));
+    }
+
+    #[test]
+    fn an_abort_hands_the_same_records_on_again() {
+        let mut feed = feed("a");
+        for offset in 0..3 {
+            feed.push(record(&feed, offset, 1000 + offset));
+        }
+        feed.take();
+        feed.take();
+        feed.rollback();
+        assert_eq!((feed.head().map(|r| r.offset), feed.position()), (Some(0), 0));
+        feed.take();
+        feed.commit();
+        assert_eq!((feed.head().map(|r| r.offset), feed.position()), (Some(1), 1));
+    }
+}

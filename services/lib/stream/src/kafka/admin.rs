@@ -1,0 +1,173 @@
+//! Topics and groups, as operators see them. Deletes nothing.
+
+use super::client;
+use super::consumer::Probe;
+use super::{Fault, Spot};
+use crate::KafkaSettings;
+use rdkafka::TopicPartitionList;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A topic as it shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// Name.
+    pub name: String,
+    /// Partition count.
+    pub partitions: i32,
+    /// Replicas of each partition.
+    pub replication: i32,
+    /// Topic settings.
+    pub config: BTreeMap<String, String>,
+}
+
+/// How far a group has come in one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupOffset {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Next offset, if the group has committed one.
+    pub committed: Option<i64>,
+    /// High watermark.
+    pub end: i64,
+}
+
+/// The administrator's client.
+pub struct Admin {
+    admin: AdminClient<DefaultClientContext>,
+    settings: KafkaSettings,
+}
+
+impl Admin {
+    /// Makes the client; connects at its first use.
+    pub fn new(settings: &KafkaSettings) -> Result<Self, Fault> {
+        let admin = client::plain(settings, "weft-admin").create();
+        let admin = admin.map_err(|error| Fault::of("making an admin client", &error))?;
+        Ok(Self { admin, settings: settings.clone() })
+    }
+
+    /// Partition counts of all topics but Kafka's own, or an error when no broker answers.
+    pub fn partitions(&self) -> Result<BTreeMap<String, i32>, Fault> {
+        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT);
+        let metadata = metadata.map_err(|error| {
+            let brokers = &self.settings.bootstrap;
+            Fault::of(&format!("asking {brokers} for its topics"), &error)
+        })?;
+        let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        let topics = metadata.topics().iter().filter(|topic| !topic.name().starts_with("__"));
+        Ok(topics.map(|t| (t.name().to_owned(), count(t.partitions().len()))).collect())
+    }
+
+    /// Creates topics; one that is there already is left alone.
+    pub async fn create(&self, plans: &[TopicPlan]) -> Result<(), Fault> {
+        let topics: Vec<NewTopic<'_>> = plans
+            .iter()
+            .map(|plan| {
+                let replicas = TopicReplication::Fixed(plan.replication);
+                let topic = NewTopic::new(&plan.name, plan.partitions, replicas);
+                plan.config.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+            })
+            .collect();
+        let results = self.admin.create_topics(&topics, &options()).await;
+        for result in results.map_err(|error| Fault::of("creating topics", &error))? {
+            if let Err((name, code)) = result
+                && code != RDKafkaErrorCode::TopicAlreadyExists
+            {
+                return Err(Fault::Fatal(format!("creating topic {name}: {code}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Raises a topic's partition count.
+    pub async fn grow(&self, topic: &str, partitions: usize) -> Result<(), Fault> {
+        let grown = [NewPartitions::new(topic, partitions)];
+        let results = self.admin.create_partitions(&grown, &options()).await;
+        for result in results.map_err(|error| Fault::of("adding partitions", &error))? {
+            result.map_err(|(name, code)| Fault::Fatal(format!("adding partitions to {name}: {code}")))?;
+        }
+        Ok(())
+    }
+
+    /// Settings of topics, defaults included.
+    pub async fn configs(&self, topics: &[String]) -> Result<BTreeMap<String, BTreeMap<String, String>>, Fault> {
+        let asked: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+        let results = self.admin.describe_configs(&asked, &options()).await;
+        let results = results.map_err(|error| Fault::of("reading topic settings", &error))?;
+        let mut found = BTreeMap::new();
+        for (topic, result) in topics.iter().zip(results) {
+            let described = result.map_err(|code| Fault::Fatal(format!("reading the settings of {topic}: {code}")))?;
+            let entries = described.entries.into_iter();
+            let entries = entries.filter_map(|entry| Some((entry.name, entry.value?)));
+            found.insert(topic.clone(), entries.collect());
+        }
+        Ok(found)
+    }
+
+    /// Sets the topic's settings to exactly these, beside the cluster's defaults.
+    pub async fn alter(&self, plan: &TopicPlan) -> Result<(), Fault> {
+        let altered = AlterConfig::new(ResourceSpecifier::Topic(&plan.name));
+        let altered = plan.config.iter().fold(altered, |all, (key, value)| all.set(key, value));
+        let results = self.admin.alter_configs([&altered], &options()).await;
+        for result in results.map_err(|error| Fault::of("changing topic settings", &error))? {
+            result.map_err(|(_, code)| Fault::Fatal(format!("changing the settings of {}: {code}", plan.name)))?;
+        }
+        Ok(())
+    }
+
+    /// Where a group stands in every partition of these topics.
+    pub fn group(&self, group: &str, topics: &[String]) -> Result<Vec<GroupOffset>, Fault> {
+        let counts = self.partitions()?;
+        let spots: Vec<Spot> = topics
+            .iter()
+            .filter_map(|topic| counts.get(topic).map(|count| (topic, *count)))
+            .flat_map(|(topic, count)| (0..count).map(move |p| (Arc::from(topic.as_str()), p)))
+            .collect();
+        if spots.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ends = Probe::new(&self.settings, "weft-admin")?.ends(&spots)?;
+        let committed = self.committed(group, &spots)?;
+        let rows = spots.into_iter().zip(ends).zip(committed);
+        Ok(rows
+            .map(|(((topic, partition), end), committed)| GroupOffset {
+                topic: topic.to_string(),
+                partition,
+                committed,
+                end,
+            })
+            .collect())
+    }
+
+    fn committed(&self, group: &str, spots: &[Spot]) -> Result<Vec<Option<i64>>, Fault> {
+        let fault = |error: KafkaError| Fault::of("reading a group's offsets", &error);
+        let mut config = client::plain(&self.settings, "weft-admin");
+        let consumer: BaseConsumer = config.set("group.id", group).create().map_err(fault)?;
+        let mut list = TopicPartitionList::with_capacity(spots.len());
+        for (topic, partition) in spots {
+            list.add_partition(topic, *partition);
+        }
+        let list = consumer.committed_offsets(list, TIMEOUT).map_err(fault)?;
+        Ok(spots
+            .iter()
+            .map(|(topic, partition)| list.find_partition(topic, *partition)?.offset().to_raw())
+            .map(|raw| raw.filter(|offset| *offset >= 0))
+            .collect())
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT))
+}
