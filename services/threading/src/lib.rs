@@ -1,1 +1,2 @@
 //! threading
+pub mod core;

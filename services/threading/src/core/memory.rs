@@ -1,0 +1,84 @@
+//! Remembering ids for a while: packed per customer and period, forgotten period by period
+//! without an index, because the key order is the order in which rows expire.
+
+use schemas::ids::CustomerKey;
+use serde::{Deserialize, Serialize};
+use stream::{Stored, Table, Timestamp};
+
+/// Ids in one row; more open another page, so that a flood makes many small rows.
+const IDS_PER_PAGE_MAX: usize = 64;
+
+/// One customer's page of one period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PageKey {
+    /// Periods since the epoch.
+    pub period: i64,
+    /// Whose.
+    pub customer: CustomerKey,
+    /// Counted from 0.
+    pub page: u32,
+}
+
+/// Ids, each remembered for at least `kept` whole periods.
+#[derive(Debug)]
+pub struct Remembered {
+    pages: Table<PageKey, Vec<u64>>,
+    period_ms: i64,
+    kept: i64,
+}
+
+impl Remembered {
+    /// Remembers nothing yet.
+    pub const fn new(table: &'static str, period_ms: i64, kept: i64) -> Self {
+        Self { pages: Table::new(table), period_ms, kept }
+    }
+
+    /// Whether the customer's id came before; remembers it if not.
+    pub fn came_before(&mut self, customer: CustomerKey, id: u64, now: Timestamp) -> bool {
+        let period = now.as_ms().div_euclid(self.period_ms);
+        let oldest = period - self.kept - 1;
+        if (oldest..=period).any(|p| self.pages_of(p, customer).any(|(_, ids)| ids.contains(&id))) {
+            return true;
+        }
+        let last = self.pages_of(period, customer).next_back().map(|(key, ids)| (*key, ids.len()));
+        match last {
+            Some((key, len)) if len < IDS_PER_PAGE_MAX => {
+                self.pages.get_mut(&key).expect("the page was just found").push(id);
+            }
+            Some((key, _)) => drop(self.pages.put(PageKey { page: key.page + 1, ..key }, vec![id])),
+            None => drop(self.pages.put(PageKey { period, customer, page: 0 }, vec![id])),
+        }
+        false
+    }
+
+    /// When the next page is to be forgotten.
+    pub fn next_forgetting(&self) -> Option<Timestamp> {
+        self.pages.iter().next().map(|(key, _)| self.forgotten_at(key))
+    }
+
+    /// Forgets what is due.
+    pub fn forget(&mut self, now: Timestamp) {
+        while let Some((key, _)) = self.pages.iter().next().filter(|(key, _)| self.forgotten_at(key) <= now) {
+            let key = *key;
+            self.pages.remove(&key);
+        }
+    }
+
+    /// The rows, for the changelog.
+    pub fn stored(&mut self) -> &mut dyn Stored {
+        &mut self.pages
+    }
+
+    fn pages_of(&self, period: i64, customer: CustomerKey) -> impl DoubleEndedIterator<Item = (&PageKey, &Vec<u64>)> {
+        let key = |page| PageKey { period, customer, page };
+        self.pages.range(key(0)..=key(u32::MAX))
+    }
+
+    /// Keys are spread evenly, so the customer's place among all keys spreads the forgetting over
+    /// a period, in key order.
+    fn forgotten_at(&self, key: &PageKey) -> Timestamp {
+        let place = i64::try_from(key.customer.as_u128() >> 96).expect("32 bits fit");
+        let spread = (place * (self.period_ms / 1000)) >> 32;
+        Timestamp::from_ms((key.period + self.kept + 1) * self.period_ms + spread * 1000)
+    }
+}
