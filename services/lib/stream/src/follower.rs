@@ -4,6 +4,7 @@ use crate::clock::Stamp;
 use crate::kafka::admin::Admin;
 use crate::kafka::consumer::{Isolation, Probe, Reader};
 use crate::kafka::{Fault, Spot};
+use crate::patience::Patience;
 use crate::progress::{Progress, Tracked};
 use crate::{InputRecord, KafkaSettings, Shutdown};
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 const WAIT: Duration = Duration::from_millis(100);
+/// Brokers that cannot answer just now are asked again for this long.
+const ASK_LIMIT: Duration = Duration::from_secs(20);
 
 /// Where following starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,13 +209,15 @@ impl Following {
     }
 }
 
-/// Asks the brokers, again if they are busy.
+/// Asks the brokers, again while they cannot answer.
 fn asked<T>(question: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
-    for _ in 0..5 {
+    let patience = Patience::of(ASK_LIMIT);
+    loop {
         match question() {
-            Err(Fault::Retriable(error)) => tracing::warn!(error, "asking again"),
+            Err(Fault::Retriable(error)) if patience.pause() => {
+                tracing::debug!(error, "asking again");
+            }
             answer => return answer,
         }
     }
-    question()
 }

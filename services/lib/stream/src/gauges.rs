@@ -41,6 +41,8 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         for (table, count) in rows {
             metrics.state_rows(table).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
+        let states: Vec<_> = self.lanes.iter().map(|lane| lane.task.state()).collect();
+        self.shared.station.observe(&self.id, &states);
         let open = i64::try_from(self.open_requests()).unwrap_or(i64::MAX);
         metrics.open_requests(&self.id).set(open);
     }

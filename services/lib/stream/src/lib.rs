@@ -10,6 +10,8 @@ mod kafka;
 mod lane;
 mod machine;
 mod metrics;
+mod patience;
+mod pile;
 mod progress;
 mod publisher;
 mod reply;
@@ -17,6 +19,7 @@ mod restore;
 mod run;
 mod settings;
 mod shutdown;
+mod sink;
 mod slot;
 mod station;
 mod table;
@@ -36,6 +39,7 @@ pub use reply::Reply;
 pub use run::{RunError, Setup, run};
 pub use settings::{KafkaSettings, SecurityProtocol, SettingsError};
 pub use shutdown::Shutdown;
+pub use sink::{SinkBatch, SinkFault, SinkStation, run_sink};
 pub use station::{
     DeadLetter, EffectOf, EventOf, InputRecord, Inputs, NoPerformer, Outbox, Output, Performer, Reject, ServiceName,
     StateOf, Station,

@@ -5,6 +5,7 @@ use crate::feed::Feed;
 use crate::kafka::consumer::Reader;
 use crate::kafka::{Fault, Spot};
 use crate::lane::Lane;
+use crate::patience::Patience;
 use crate::reply::Lease;
 use crate::run::Shared;
 use crate::slot::Slot;
@@ -18,8 +19,8 @@ use std::time::Duration;
 /// Changelog rows read between two looks at the group.
 const ROWS_BETWEEN_POLLS: usize = 10_000;
 const READ_WAIT: Duration = Duration::from_millis(20);
-/// Asking brokers something is tried this often.
-const ASKS_MAX: u32 = 6;
+/// Brokers that cannot answer just now are asked again for this long.
+const ASK_LIMIT: Duration = Duration::from_secs(20);
 
 /// The tables of one partition, each with how far its changelog must be read.
 struct Open<S: Station> {
@@ -178,16 +179,15 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
 
     /// Asks the brokers, again if they are busy; `None` if the group decided anew meanwhile.
     fn ask<T>(&mut self, question: impl Fn(&Self) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
-        let mut tries = 0;
+        let patience = Patience::of(ASK_LIMIT);
         loop {
             if self.keep_polling()? {
                 return Ok(None);
             }
             match question(self) {
                 Ok(answer) => return Ok(Some(answer)),
-                Err(Fault::Retriable(error)) if tries < ASKS_MAX => {
-                    tries += 1;
-                    tracing::warn!(slot = self.id, error, tries, "asking again");
+                Err(Fault::Retriable(error)) if patience.pause() => {
+                    tracing::warn!(slot = self.id, error, "asking again");
                 }
                 Err(fault) => return Err(fault),
             }

@@ -131,6 +131,28 @@ fn slot<S: Station, P: Performer<S>>(shared: Arc<Shared<S, P>>, number: u32) -> 
     ended
 }
 
+/// The topics of a sink and their dead letters exist.
+pub(crate) fn check_sink_topics(setup: &Setup, topics: &[String]) -> Result<(), RunError> {
+    let there = Admin::new(&setup.settings)?.partitions()?;
+    let letters: Vec<String> = topics.iter().map(|topic| dead_letter_topic(topic)).collect();
+    exist(&there, topics.iter().chain(&letters))
+}
+
+fn exist<'a>(
+    there: &BTreeMap<String, i32>,
+    needed: impl Iterator<Item = &'a String>,
+) -> Result<(), RunError> {
+    let missing: Vec<&str> =
+        needed.filter(|topic| !there.contains_key(*topic)).map(String::as_str).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join(", ");
+    Err(RunError::Topics(format!(
+        "topics are missing: {missing}; create them with `weft topics apply`"
+    )))
+}
+
 /// All inputs with the group have one partition count, and everything that will be written to
 /// exists with it.
 fn check_topics<'a>(
@@ -143,11 +165,7 @@ fn check_topics<'a>(
         inputs.group.iter().chain(&inputs.config).map(|topic| dead_letter_topic(topic)).collect();
     let changelogs: Vec<String> = changelogs.map(ToString::to_string).collect();
     let needed = inputs.group.iter().chain(&inputs.config).chain(&letters).chain(&changelogs);
-    let missing: Vec<&str> = needed.filter(|topic| !there.contains_key(*topic)).map(String::as_str).collect();
-    if !missing.is_empty() {
-        let missing = missing.join(", ");
-        return Err(RunError::Topics(format!("topics are missing: {missing}; create them with `weft topics apply`")));
-    }
+    exist(&there, needed)?;
     let service = &setup.service;
     let Some(first) = inputs.group.first() else {
         return Err(RunError::Topics(format!("{service} reads no topic")));

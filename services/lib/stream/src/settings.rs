@@ -36,6 +36,8 @@ pub struct KafkaSettings {
     pub slots: u32,
     /// A transaction is committed at the latest after this long.
     pub commit_interval_ms: u64,
+    /// A sink's batch is written at the latest after this long.
+    pub sink_interval_ms: u64,
     /// A transaction is committed once nothing new has come for this long.
     pub linger_ms: u64,
     /// Records in one transaction.
@@ -103,6 +105,7 @@ impl Default for KafkaSettings {
             instance: 0,
             slots: 1,
             commit_interval_ms: 50,
+            sink_interval_ms: 1_000,
             linger_ms: 5,
             batch_records_max: 5_000,
             batch_bytes_max: 8 << 20,

@@ -44,6 +44,11 @@ pub trait Station: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Told now and then what the tasks of one loop remember, for gauges that follow from state.
+    fn observe(&self, slot: &str, states: &[&StateOf<Self>]) {
+        let _ = (slot, states);
+    }
+
     /// Encodes a dead letter; it goes to `<source topic>.dlq` under the source's key.
     fn dead_letter(&self, letter: &DeadLetter<'_>) -> Vec<u8>;
 }

@@ -4,6 +4,7 @@ use super::client;
 use super::consumer::Probe;
 use super::{Fault, Spot};
 use crate::KafkaSettings;
+use crate::patience::Patience;
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
@@ -70,7 +71,7 @@ impl Admin {
         Ok(topics.map(|t| (t.name().to_owned(), count(t.partitions().len()))).collect())
     }
 
-    /// Creates topics; one that is there already is left alone.
+    /// Creates topics and waits until they are seen; one that is there already is left alone.
     pub async fn create(&self, plans: &[TopicPlan]) -> Result<(), Fault> {
         let topics: Vec<NewTopic<'_>> = plans
             .iter()
@@ -88,7 +89,16 @@ impl Admin {
                 return Err(Fault::Fatal(format!("creating topic {name}: {code}")));
             }
         }
-        Ok(())
+        let patience = Patience::of(TIMEOUT);
+        loop {
+            let there = self.partitions()?;
+            let missing = plans.iter().find(|plan| !there.contains_key(&plan.name));
+            let Some(missing) = missing else { return Ok(()) };
+            if !patience.pause() {
+                let name = &missing.name;
+                return Err(Fault::Fatal(format!("topic {name} was created but is not seen")));
+            }
+        }
     }
 
     /// Raises a topic's partition count.

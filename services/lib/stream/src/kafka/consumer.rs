@@ -149,13 +149,27 @@ impl Member {
         Ok(found)
     }
 
-    /// Commits an offset with metadata outside any transaction.
-    pub(crate) fn commit(&self, spot: &Spot, offset: i64, metadata: &str) -> Result<(), Fault> {
-        let fault = |error: KafkaError| Fault::of("committing an offset", &error);
-        let list = offsets(&[(spot.clone(), offset)])?;
-        let mut entry = list.find_partition(&spot.0, spot.1).expect("the list was made with it");
-        entry.set_metadata(metadata);
-        self.consumer.commit(&list, CommitMode::Sync).map_err(fault)
+    /// Commits offsets with metadata outside any transaction. [`Fault::Abort`]: the group has
+    /// decided anew, the partitions may be somebody else's.
+    pub(crate) fn commit(&self, entries: &[(Spot, i64, String)]) -> Result<(), Fault> {
+        let positions: Vec<_> = entries.iter().map(|(spot, at, _)| (spot.clone(), *at)).collect();
+        let list = offsets(&positions)?;
+        for ((topic, partition), _, metadata) in entries {
+            let entry = list.find_partition(topic, *partition);
+            entry.expect("the list was made with it").set_metadata(metadata);
+        }
+        let moved = [
+            RDKafkaErrorCode::IllegalGeneration,
+            RDKafkaErrorCode::RebalanceInProgress,
+            RDKafkaErrorCode::UnknownMemberId,
+            RDKafkaErrorCode::AssignmentLost,
+        ];
+        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| {
+            match error.rdkafka_error_code() {
+                Some(code) if moved.contains(&code) => Fault::Abort(error.to_string()),
+                Some(_) | None => Fault::of("committing offsets", &error),
+            }
+        })
     }
 
     /// Where reading stands, markers included; `None` until something was seen.

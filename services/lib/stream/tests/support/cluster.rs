@@ -57,8 +57,8 @@ pub(crate) struct Cluster {
 /// A running service.
 pub(crate) struct Running {
     pub(crate) progress: Progress,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) registry: prometheus::Registry,
+    registry: prometheus::Registry,
+    shutdown: Shutdown,
     thread: JoinHandle<Result<(), RunError>>,
 }
 
@@ -69,14 +69,19 @@ impl Running {
         self.ended()
     }
 
+    /// The sum of a counter over all its labels.
+    pub(crate) fn counted(&self, metric: &str) -> u64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == metric);
+        let values = family.into_iter().flat_map(|family| family.get_metric());
+        values.map(|value| value.get_counter().get_value() as u64).sum()
+    }
+
     /// Waits for its end.
     pub(crate) fn ended(self) -> Result<(), RunError> {
         self.thread.join().unwrap()
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        self.thread.is_finished()
-    }
 }
 
 impl Cluster {
@@ -91,12 +96,12 @@ impl Cluster {
         let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let publisher = Publisher::connect(&settings, &service).unwrap();
         let cluster = Self { service, settings, tokio, publisher };
-        cluster.create(partitions, &["in", "side", "config", "out"]);
+        cluster.create(partitions, &["in", "side", "config", "out", "replay"]);
         cluster
     }
 
-    fn create(&self, partitions: i32, topics: &[&str]) {
-        let name = ServiceName::new(&self.service);
+    /// Creates topics with their dead letters, and the changelogs.
+    pub(crate) fn create(&self, partitions: i32, topics: &[&str]) {
         let mut plans = Vec::new();
         for topic in topics {
             let count = if *topic == "config" { 1 } else { partitions };
@@ -104,10 +109,19 @@ impl Cluster {
                 plans.push(plan(name, count, &[("message.timestamp.type", "LogAppendTime")]));
             }
         }
-        for table in ["counts", "limits", "task"] {
-            plans.push(plan(name.changelog(table), partitions, &[("cleanup.policy", "compact")]));
+        for service in [&self.service, &self.replay()] {
+            for table in ["counts", "limits", "task"] {
+                let name = ServiceName::new(service).changelog(table);
+                plans.push(plan(name, partitions, &[("cleanup.policy", "compact")]));
+            }
         }
         self.tokio.block_on(Admin::new(&self.settings).unwrap().create(&plans)).unwrap();
+    }
+
+    /// Raises a topic's partition count.
+    pub(crate) fn grow(&self, topic: &str, partitions: usize) {
+        let admin = Admin::new(&self.settings).unwrap();
+        self.tokio.block_on(admin.grow(&self.topic(topic), partitions)).unwrap();
     }
 
     pub(crate) fn topic(&self, name: &str) -> String {
@@ -130,8 +144,21 @@ impl Cluster {
     }
 
     pub(crate) fn start_with(&self, settings: KafkaSettings) -> Running {
+        self.start_as(&self.service, "out", settings)
+    }
+
+    /// A second service that reads the same inputs and says what it makes of them in `replay`.
+    pub(crate) fn start_replay(&self) -> Running {
+        self.start_as(&self.replay(), "replay", self.settings.clone())
+    }
+
+    fn replay(&self) -> String {
+        format!("{}-replay", self.service)
+    }
+
+    pub(crate) fn start_as(&self, service: &str, output: &str, settings: KafkaSettings) -> Running {
         let setup = Setup {
-            service: ServiceName::new(&self.service),
+            service: ServiceName::new(service),
             settings,
             registry: prometheus::Registry::new(),
             progress: Progress::new(),
@@ -139,7 +166,8 @@ impl Cluster {
         };
         let (progress, shutdown) = (setup.progress.clone(), setup.shutdown.clone());
         let registry = setup.registry.clone();
-        let station = CounterStation { service: self.service.clone() };
+        let station =
+            CounterStation { inputs: self.service.clone(), output: self.topic(output) };
         let thread = std::thread::spawn(move || stream::run(setup, station, Oracle));
         Running { progress, shutdown, registry, thread }
     }

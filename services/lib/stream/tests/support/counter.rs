@@ -146,9 +146,12 @@ impl Counts {
     }
 }
 
-/// The shell: lines of text in, lines of text out. Topics start with the service's name.
+/// The shell: lines of text in, lines of text out.
 pub(crate) struct CounterStation {
-    pub(crate) service: String,
+    /// What the names of its input topics start with.
+    pub(crate) inputs: String,
+    /// Where it speaks.
+    pub(crate) output: String,
 }
 
 impl Station for CounterStation {
@@ -161,7 +164,7 @@ impl Station for CounterStation {
     }
 
     fn inputs(&self) -> Inputs {
-        let topic = |name: &str| format!("{}.{name}", self.service);
+        let topic = |name: &str| format!("{}.{name}", self.inputs);
         Inputs::new([topic("in"), topic("side")]).config([topic("config")])
     }
 
@@ -187,7 +190,7 @@ impl Station for CounterStation {
     fn outlet(&self, effect: Effect, out: &mut Outbox<String>) {
         match effect {
             Effect::Say { name, text } => {
-                out.record(Output::new(format!("{}.out", self.service), name, text));
+                out.record(Output::new(self.output.clone(), name, text));
             }
             Effect::Ask { name } => out.request(name),
         }
