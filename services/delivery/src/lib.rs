@@ -1,1 +1,3 @@
-//! delivery
+#![doc = include_str!("../README.md")]
+
+pub mod core;

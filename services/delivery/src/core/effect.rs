@@ -1,0 +1,77 @@
+//! What the machine wants done.
+
+use schemas::ids::{AttemptId, MessageId};
+use schemas::records::{AccountState, Channel, Content, Customer, DeliveryEvent, Millis, SenderKind};
+
+use super::event::{AccountKey, Asked, Route};
+use schemas::ids::CustomerKey;
+
+/// Everything the shell must do, in one transaction; calls after it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Say what became of a message.
+    Event(Box<DeliveryEvent>),
+    /// Say how an account is.
+    Account(Box<AccountState>),
+    /// Call the provider.
+    Send(Box<Send>),
+    /// Lay the record that asked aside, for somebody to send it again.
+    DeadLetter(Box<Exhaustion>),
+    /// Something came that changes nothing.
+    Ignored(Ignored),
+}
+
+/// One committed attempt, with all that the call needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Send {
+    /// The message.
+    pub message_id: MessageId,
+    /// The attempt.
+    pub attempt_id: AttemptId,
+    /// Its number, from 1.
+    pub attempt_no: i64,
+    /// The channel.
+    pub channel: Channel,
+    /// The account.
+    pub account: AccountKey,
+    /// To whom, as a key.
+    pub customer_key: CustomerKey,
+    /// To whom, as the platform knows them.
+    pub customer: Customer,
+    /// Who says it.
+    pub sender: SenderKind,
+    /// What.
+    pub content: Content,
+    /// When it was said.
+    pub occurred_at: Millis,
+    /// End of the reply window.
+    pub window_ends_at: Option<Millis>,
+    /// When it shall no longer be sent.
+    pub expires_at: Option<Millis>,
+    /// Where it leaves.
+    pub route: Route,
+}
+
+/// A message given up after its whole schedule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exhaustion {
+    /// What was asked, by which record.
+    pub asked: Asked,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// The last failure.
+    pub reason: String,
+    /// When.
+    pub at: Millis,
+}
+
+/// Why something that came changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// The same message was asked for before.
+    Repeated,
+    /// The receipt says nothing new.
+    Stale,
+    /// The receipt is about no message of ours, or of too long ago.
+    Foreign,
+}

@@ -1,0 +1,61 @@
+//! Decides what is sent when, and what its outcome means. No I/O, no clock.
+//!
+//! A customer's open messages form a lane; only its head can be claimed. A lane whose head could
+//! leave is *ready*; its account admits ready lanes one by one. Every change of a message ends in
+//! [`rules::order::turn`], which finds the lane's next step and its next deadline.
+
+pub mod effect;
+pub mod event;
+pub mod rows;
+pub mod rules;
+pub mod state;
+mod step;
+
+use effect::Effect;
+use event::Event;
+use state::Deliveries;
+use step::Step;
+use stream::{Machine, Timestamp};
+
+/// The machine of one partition.
+#[derive(Debug, Clone, Default)]
+pub struct Delivery {
+    /// What an operator can set.
+    pub policy: Policy,
+}
+
+/// What an operator can set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Calls of one account that may be out at one time, per partition.
+    pub account_claims_max: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { account_claims_max: 32 }
+    }
+}
+
+impl Machine for Delivery {
+    type State = Deliveries;
+    type Event = Event;
+    type Effect = Effect;
+
+    fn apply(&self, state: &mut Deliveries, event: Event, now: Timestamp) -> Vec<Effect> {
+        let mut step = Step { state, policy: self.policy, now, effects: Vec::new() };
+        match event {
+            Event::Tick => rules::deadlines::tick(&mut step),
+            Event::Configured(key, account) => rules::settings::configured(&mut step, key, account),
+            Event::Asked(asked) => rules::accept::asked(&mut step, *asked),
+            Event::Called(ended) => rules::outcome::called(&mut step, ended),
+            Event::Receipt(receipt) => rules::receipts::receipt(&mut step, receipt),
+            Event::Heard(heard) => rules::window::heard(&mut step, heard),
+        }
+        step.effects
+    }
+
+    fn next_deadline(&self, state: &Deliveries) -> Option<Timestamp> {
+        state.next_deadline()
+    }
+}

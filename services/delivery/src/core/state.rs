@@ -1,0 +1,387 @@
+//! What one partition remembers: its tables, and the indexes that follow from them.
+
+use schemas::ids::{CustomerKey, MessageId};
+use stream::{Derived, Index, Scope, State, Stored, Table, Timestamp};
+
+use super::event::{Account, AccountKey};
+use super::rows::{Early, Health, Lane, Message, Phase, ProviderKey, Sent};
+
+/// The partition's memory. Rows change only through its methods, which keep the indexes in step.
+#[derive(Debug)]
+pub struct Deliveries {
+    settings: Table<AccountKey, Account>,
+    accounts: Table<AccountKey, Health>,
+    messages: Table<MessageId, Message>,
+    sent: Table<MessageId, Sent>,
+    customers: Table<CustomerKey, Lane>,
+    receipts: Table<ProviderKey, Early>,
+    /// Open messages in lane order.
+    queue: Index<(CustomerKey, u64, MessageId)>,
+    /// Committed calls by account.
+    claims: Index<(AccountKey, MessageId)>,
+    /// Lanes by their next deadline.
+    wakes: Index<(Timestamp, CustomerKey)>,
+    /// Lanes that wait for their account alone, longest first.
+    ready: Index<(AccountKey, Timestamp, CustomerKey)>,
+    /// Accounts by the end of their pause.
+    resumes: Index<(Timestamp, AccountKey)>,
+    /// Settled messages by the provider's id.
+    by_provider: Index<(ProviderKey, MessageId)>,
+    /// Settled messages by the time they are forgotten.
+    forget_sent: Index<(Timestamp, MessageId)>,
+    /// Early receipts by the time they are forgotten.
+    forget_early: Index<(Timestamp, ProviderKey)>,
+}
+
+impl Default for Deliveries {
+    fn default() -> Self {
+        Self {
+            settings: Table::new("settings"),
+            accounts: Table::new("accounts"),
+            messages: Table::new("messages"),
+            sent: Table::new("sent"),
+            customers: Table::new("customers"),
+            receipts: Table::new("receipts"),
+            queue: Index::new(),
+            claims: Index::new(),
+            wakes: Index::new(),
+            ready: Index::new(),
+            resumes: Index::new(),
+            by_provider: Index::new(),
+            forget_sent: Index::new(),
+            forget_early: Index::new(),
+        }
+    }
+}
+
+impl Deliveries {
+    /// The configuration of an account.
+    pub fn account(&self, key: &AccountKey) -> Option<&Account> {
+        self.settings.get(key)
+    }
+
+    /// Sets or removes the configuration of an account.
+    pub fn set_account(&mut self, key: AccountKey, account: Option<Account>) {
+        match account {
+            Some(account) => drop(self.settings.put(key, account)),
+            None => drop(self.settings.remove(&key)),
+        }
+    }
+
+    /// How an account does.
+    pub fn health(&self, key: &AccountKey) -> Health {
+        self.accounts.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Notes how an account does.
+    pub fn set_health(&mut self, key: &AccountKey, health: Health) {
+        if health == self.health(key) {
+            return;
+        }
+        if let Some(until) = self.accounts.get(key).and_then(|old| old.until) {
+            self.resumes.remove(&(until, key.clone()));
+        }
+        self.resumes.extend_one(health.until.map(|until| (until, key.clone())));
+        if health == Health::default() {
+            self.accounts.remove(key);
+        } else {
+            self.accounts.put(key.clone(), health);
+        }
+    }
+
+    /// An open message.
+    pub fn message(&self, id: MessageId) -> Option<&Message> {
+        self.messages.get(&id)
+    }
+
+    /// All open messages.
+    pub fn messages(&self) -> impl Iterator<Item = (&MessageId, &Message)> {
+        self.messages.iter()
+    }
+
+    /// Sets or changes an open message.
+    pub fn set_message(&mut self, id: MessageId, message: Message) {
+        let queued = (message.asked.customer_key, message.no, id);
+        let claim = (message.asked.account(), id);
+        if message.phase == Phase::Claimed {
+            self.claims.insert(claim);
+        } else {
+            self.claims.remove(&claim);
+        }
+        self.queue.insert(queued);
+        self.messages.put(id, message);
+    }
+
+    /// Takes a message out of its lane.
+    pub fn remove_message(&mut self, id: MessageId) -> Option<Message> {
+        let message = self.messages.remove(&id)?;
+        self.queue.remove(&(message.asked.customer_key, message.no, id));
+        self.claims.remove(&(message.asked.account(), id));
+        Some(message)
+    }
+
+    /// The open messages of a customer, in order.
+    pub fn lane_messages(&self, customer: CustomerKey) -> impl Iterator<Item = MessageId> {
+        let (first, last) = (MessageId::from_u128(0), MessageId::from_u128(u128::MAX));
+        self.queue.range((customer, 0, first)..=(customer, u64::MAX, last)).map(|(_, _, id)| *id)
+    }
+
+    /// How many calls of an account are out, counted up to `max`.
+    pub fn claims(&self, account: &AccountKey, max: usize) -> usize {
+        let (first, last) = (MessageId::from_u128(0), MessageId::from_u128(u128::MAX));
+        self.claims.range((account.clone(), first)..=(account.clone(), last)).take(max).count()
+    }
+
+    /// A customer's lane.
+    pub fn lane(&self, customer: CustomerKey) -> Option<&Lane> {
+        self.customers.get(&customer)
+    }
+
+    /// Sets a lane, or removes it.
+    pub fn set_lane(&mut self, customer: CustomerKey, lane: Option<Lane>) {
+        if self.customers.get(&customer) == lane.as_ref() {
+            return;
+        }
+        if let Some(old) = self.customers.get(&customer) {
+            if let Some(at) = old.wake_at {
+                self.wakes.remove(&(at, customer));
+            }
+            if let Some(since) = old.ready_since {
+                self.ready.remove(&(old.account.clone(), since, customer));
+            }
+        }
+        let Some(lane) = lane else {
+            self.customers.remove(&customer);
+            return;
+        };
+        self.wakes.extend_one(lane.wake_at.map(|at| (at, customer)));
+        self.ready.extend_one(lane.ready_since.map(|since| (lane.account.clone(), since, customer)));
+        self.customers.put(customer, lane);
+    }
+
+    /// The lane that waits longest for this account.
+    pub fn first_ready(&self, account: &AccountKey) -> Option<CustomerKey> {
+        let first = (account.clone(), Timestamp::ZERO, CustomerKey::default());
+        let next = self.ready.range(first..).next();
+        next.filter(|(key, _, _)| key == account).map(|(_, _, customer)| *customer)
+    }
+
+    /// A settled message.
+    pub fn sent(&self, id: MessageId) -> Option<&Sent> {
+        self.sent.get(&id)
+    }
+
+    /// Sets a settled message.
+    pub fn set_sent(&mut self, id: MessageId, sent: Sent) {
+        self.remove_sent(id);
+        self.by_provider.extend_one(sent.provider_key().map(|key| (key, id)));
+        self.forget_sent.insert((sent.forget_at, id));
+        self.sent.put(id, sent);
+    }
+
+    /// Forgets a settled message.
+    pub fn remove_sent(&mut self, id: MessageId) {
+        if let Some(old) = self.sent.remove(&id) {
+            self.forget_sent.remove(&(old.forget_at, id));
+            if let Some(key) = old.provider_key() {
+                self.by_provider.remove(&(key, id));
+            }
+        }
+    }
+
+    /// The settled message with this provider's id.
+    pub fn find_sent(&self, key: &ProviderKey) -> Option<MessageId> {
+        let next = self.by_provider.range((key.clone(), MessageId::from_u128(0))..).next();
+        next.filter(|(found, _)| found == key).map(|(_, id)| *id)
+    }
+
+    /// Receipts kept for a provider's id.
+    pub fn early(&self, key: &ProviderKey) -> Option<&Early> {
+        self.receipts.get(key)
+    }
+
+    /// Keeps receipts for a provider's id.
+    pub fn set_early(&mut self, key: ProviderKey, early: Early) {
+        self.take_early(&key);
+        self.forget_early.insert((early.forget_at, key.clone()));
+        self.receipts.put(key, early);
+    }
+
+    /// Takes the receipts kept for a provider's id.
+    pub fn take_early(&mut self, key: &ProviderKey) -> Option<Early> {
+        let early = self.receipts.remove(key)?;
+        self.forget_early.remove(&(early.forget_at, key.clone()));
+        Some(early)
+    }
+
+    /// The earliest deadline.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let firsts = [
+            self.wakes.first().map(|(at, _)| *at),
+            self.resumes.first().map(|(at, _)| *at),
+            self.forget_sent.first().map(|(at, _)| *at),
+            self.forget_early.first().map(|(at, _)| *at),
+        ];
+        firsts.into_iter().flatten().min()
+    }
+
+    /// A lane with something due.
+    pub fn due_lane(&self, now: Timestamp) -> Option<CustomerKey> {
+        self.wakes.first().filter(|(at, _)| *at <= now).map(|(_, customer)| *customer)
+    }
+
+    /// An account whose pause is over.
+    pub fn due_account(&self, now: Timestamp) -> Option<AccountKey> {
+        self.resumes.first().filter(|(at, _)| *at <= now).map(|(_, key)| key.clone())
+    }
+
+    /// A settled message to be forgotten.
+    pub fn due_sent(&self, now: Timestamp) -> Option<MessageId> {
+        self.forget_sent.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
+    }
+
+    /// Early receipts to be given up.
+    pub fn due_early(&self, now: Timestamp) -> Option<ProviderKey> {
+        self.forget_early.first().filter(|(at, _)| *at <= now).map(|(_, key)| key.clone())
+    }
+
+    fn check_message(&self, id: MessageId, message: &Message) -> Result<(), String> {
+        let customer = message.asked.customer_key;
+        let Some(lane) = self.customers.get(&customer) else {
+            return Err(format!("message {id} is in no lane"));
+        };
+        if self.sent.contains(&id) {
+            return Err(format!("message {id} is open and settled"));
+        }
+        match message.phase {
+            Phase::Waiting(_) => Ok(()),
+            Phase::Claimed if message.attempts < 1 => Err(format!("message {id} is claimed without an attempt")),
+            Phase::Claimed | Phase::Held(_) if lane.head != Some(id) => {
+                Err(format!("message {id} is claimed or held out of its turn"))
+            }
+            Phase::Claimed => Ok(()),
+            Phase::Held(_) if lane.wake_at.is_none() => Err(format!("message {id} is held for ever")),
+            Phase::Held(_) => Ok(()),
+        }
+    }
+
+    fn check_lane(&self, customer: CustomerKey, lane: &Lane) -> Result<(), String> {
+        let head = self.lane_messages(customer).next();
+        let waits = lane.wake_at.is_some() || lane.ready_since.is_some();
+        let Some(id) = head else {
+            let settles = lane.settling.is_some() && lane.wake_at.is_some();
+            return if settles { Ok(()) } else { Err(format!("lane {customer} is empty and stays")) };
+        };
+        if lane.head != head {
+            return Err(format!("lane {customer} has head {:?} and serves {:?}", head, lane.head));
+        }
+        let phase = self.messages.get(&id).map(|message| message.phase);
+        match phase {
+            Some(Phase::Claimed) if lane.ready_since.is_some() => Err(format!("lane {customer} is claimed and ready")),
+            Some(Phase::Claimed) => Ok(()),
+            Some(Phase::Waiting(_) | Phase::Held(_)) if waits => Ok(()),
+            Some(Phase::Waiting(_) | Phase::Held(_)) => Err(format!("nothing will wake lane {customer}")),
+            None => Err(format!("lane {customer} serves message {id}, which is not there")),
+        }
+    }
+
+    fn check_indexes(&self) -> Result<(), String> {
+        let count = |n: usize, of: usize, what: &str| {
+            if n == of { Ok(()) } else { Err(format!("index {what} has {n} entries for {of} rows")) }
+        };
+        let claimed = self.messages.iter().filter(|(_, m)| m.phase == Phase::Claimed).count();
+        let waking = self.customers.iter().filter(|(_, lane)| lane.wake_at.is_some()).count();
+        let ready = self.customers.iter().filter(|(_, lane)| lane.ready_since.is_some()).count();
+        let pausing = self.accounts.iter().filter(|(_, health)| health.until.is_some()).count();
+        let named = self.sent.iter().filter(|(_, sent)| sent.provider_message_id.is_some()).count();
+        count(self.queue.len(), self.messages.len(), "queue")?;
+        count(self.claims.len(), claimed, "claims")?;
+        count(self.wakes.len(), waking, "wakes")?;
+        count(self.ready.len(), ready, "ready")?;
+        count(self.resumes.len(), pausing, "resumes")?;
+        count(self.by_provider.len(), named, "by_provider")?;
+        count(self.forget_sent.len(), self.sent.len(), "forget_sent")?;
+        count(self.forget_early.len(), self.receipts.len(), "forget_early")
+    }
+}
+
+impl State for Deliveries {
+    fn tables(&mut self) -> Vec<&mut dyn Stored> {
+        vec![
+            &mut self.settings,
+            &mut self.messages,
+            &mut self.sent,
+            &mut self.customers,
+            &mut self.accounts,
+            &mut self.receipts,
+        ]
+    }
+
+    fn indexes(&mut self) -> Vec<&mut dyn Derived> {
+        vec![
+            &mut self.queue,
+            &mut self.claims,
+            &mut self.wakes,
+            &mut self.ready,
+            &mut self.resumes,
+            &mut self.by_provider,
+            &mut self.forget_sent,
+            &mut self.forget_early,
+        ]
+    }
+
+    fn rebuild(&mut self) {
+        for (id, message) in &self.messages {
+            self.queue.insert((message.asked.customer_key, message.no, *id));
+            if message.phase == Phase::Claimed {
+                self.claims.insert((message.asked.account(), *id));
+            }
+        }
+        for (customer, lane) in &self.customers {
+            self.wakes.extend_one(lane.wake_at.map(|at| (at, *customer)));
+            self.ready.extend_one(lane.ready_since.map(|since| (lane.account.clone(), since, *customer)));
+        }
+        for (key, health) in &self.accounts {
+            self.resumes.extend_one(health.until.map(|until| (until, key.clone())));
+        }
+        for (id, sent) in &self.sent {
+            self.by_provider.extend_one(sent.provider_key().map(|key| (key, *id)));
+            self.forget_sent.insert((sent.forget_at, *id));
+        }
+        for (key, early) in &self.receipts {
+            self.forget_early.insert((early.forget_at, key.clone()));
+        }
+    }
+
+    fn check(&self, scope: Scope) -> Result<(), String> {
+        match scope {
+            Scope::Touched => {
+                for id in self.messages.touched() {
+                    self.messages.get(id).map_or(Ok(()), |message| self.check_message(*id, message))?;
+                }
+                for customer in self.customers.touched() {
+                    self.customers.get(customer).map_or(Ok(()), |lane| self.check_lane(*customer, lane))?;
+                }
+                Ok(())
+            }
+            Scope::All => {
+                self.messages.iter().try_for_each(|(id, message)| self.check_message(*id, message))?;
+                self.customers.iter().try_for_each(|(customer, lane)| self.check_lane(*customer, lane))?;
+                self.check_indexes()
+            }
+        }
+    }
+}
+
+/// Adds what is there, if anything.
+trait ExtendOne<T> {
+    fn extend_one(&mut self, entry: Option<T>);
+}
+
+impl<T: Ord + Clone> ExtendOne<T> for Index<T> {
+    fn extend_one(&mut self, entry: Option<T>) {
+        if let Some(entry) = entry {
+            self.insert(entry);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! One `apply` under way: the state, the time, and what was decided so far.
+
+use schemas::ids::{AccountId, ConversationId, CustomerKey, EventId, MessageId, TenantId};
+use schemas::records::{AccountState, Channel, DeliveryEvent, DeliveryEventKind, Failed, Millis, SendRefused};
+use stream::Timestamp;
+
+use super::Policy;
+use super::effect::{Effect, Ignored};
+use super::event::{AccountKey, Asked, Refusal};
+use super::rows::{Health, Message, Progress, Sent};
+use super::state::Deliveries;
+
+/// How long receipts of a settled message are awaited: as long as `channel.inbound` tells the
+/// same thing twice apart (C4), 8 days.
+const SENT_KEEP_MS: i64 = 8 * 86_400_000;
+
+pub(crate) struct Step<'a> {
+    pub(crate) state: &'a mut Deliveries,
+    pub(crate) policy: Policy,
+    pub(crate) now: Timestamp,
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// Which message an event is about.
+pub(crate) struct About {
+    pub(crate) message_id: MessageId,
+    pub(crate) attempt_no: i64,
+    tenant: TenantId,
+    account_id: AccountId,
+    conversation_id: ConversationId,
+    customer_key: CustomerKey,
+    channel: Channel,
+}
+
+impl About {
+    pub(crate) fn asked(asked: &Asked, attempt_no: i64) -> Self {
+        Self {
+            message_id: asked.added.message_id,
+            attempt_no,
+            tenant: asked.tenant.clone(),
+            account_id: asked.account_id.clone(),
+            conversation_id: asked.conversation_id,
+            customer_key: asked.customer_key,
+            channel: asked.channel,
+        }
+    }
+
+    pub(crate) fn message(message: &Message) -> Self {
+        Self::asked(&message.asked, message.attempts)
+    }
+
+    pub(crate) fn sent(message_id: MessageId, sent: &Sent) -> Self {
+        Self {
+            message_id,
+            attempt_no: sent.attempt_no,
+            tenant: sent.account.tenant.clone(),
+            account_id: sent.account.account.clone(),
+            conversation_id: sent.conversation_id,
+            customer_key: sent.customer_key,
+            channel: sent.channel,
+        }
+    }
+}
+
+impl Step<'_> {
+    /// Says what became of a message, at `at`.
+    pub(crate) fn say(&mut self, about: About, at: Millis, kind: DeliveryEventKind) {
+        let attempt = about.attempt_no.to_string();
+        let event = DeliveryEvent {
+            event_id: EventId::derive(&[&about.message_id.to_string(), &attempt, kind.name()]),
+            tenant: about.tenant,
+            occurred_at: at,
+            recorded_at: self.now.as_ms(),
+            message_id: about.message_id,
+            conversation_id: Some(about.conversation_id),
+            customer_key: about.customer_key,
+            attempt_no: about.attempt_no,
+            channel: about.channel,
+            account_id: about.account_id,
+            kind,
+        };
+        self.effects.push(Effect::Event(Box::new(event)));
+    }
+
+    pub(crate) fn ignore(&mut self, why: Ignored) {
+        self.effects.push(Effect::Ignored(why));
+    }
+
+    /// Takes a message out of its lane and remembers how far it came.
+    pub(crate) fn settle(&mut self, message: &Message, progress: Progress, provider_message_id: Option<String>) {
+        self.state.remove_message(message.asked.added.message_id);
+        self.remember(&message.asked, message.attempts, progress, provider_message_id);
+    }
+
+    /// Remembers how far a message came, for its receipts and repeats.
+    pub(crate) fn remember(&mut self, asked: &Asked, attempt_no: i64, progress: Progress, provider: Option<String>) {
+        let sent = Sent {
+            account: asked.account(),
+            customer_key: asked.customer_key,
+            conversation_id: asked.conversation_id,
+            channel: asked.channel,
+            attempt_no,
+            provider_message_id: provider,
+            progress,
+            forget_at: self.now.plus_ms(SENT_KEEP_MS),
+        };
+        self.state.set_sent(asked.added.message_id, sent);
+    }
+
+    /// Ends a message as failed.
+    pub(crate) fn fail(&mut self, message: &Message, at: Millis, failed: Failed) {
+        self.say(About::message(message), at, DeliveryEventKind::Failed(failed));
+        self.settle(message, Progress::Failed, None);
+    }
+
+    /// Ends a message as refused.
+    pub(crate) fn refuse(&mut self, message: &Message, at: Millis, refusal: Refusal) {
+        let refused = SendRefused { reason: refusal.as_str().into() };
+        self.say(About::message(message), at, DeliveryEventKind::Refused(refused));
+        self.settle(message, Progress::Failed, None);
+    }
+
+    /// Notes an account's health; tells the others when what they can see of it changes.
+    pub(crate) fn set_health(&mut self, key: &AccountKey, health: Health) {
+        let old = self.state.health(key);
+        if (old.paused, old.breaker, old.until) != (health.paused, health.breaker, health.until) {
+            let now = self.now.as_ms();
+            let state = AccountState {
+                event_id: EventId::derive(&[
+                    key.tenant.as_str(),
+                    key.account.as_str(),
+                    &now.to_string(),
+                    health.breaker.as_str(),
+                    &health.reason,
+                ]),
+                tenant: key.tenant.clone(),
+                occurred_at: now,
+                recorded_at: now,
+                account_id: key.account.clone(),
+                paused: health.paused,
+                breaker: health.breaker.as_str().into(),
+                until: health.until.map(Timestamp::as_ms),
+                reason: (!health.reason.is_empty()).then(|| health.reason.clone()),
+            };
+            self.effects.push(Effect::Account(Box::new(state)));
+        }
+        self.state.set_health(key, health);
+    }
+}
+
+/// A failure without the provider's words.
+pub(crate) fn failed(reason: &str) -> Failed {
+    Failed { reason: reason.into(), provider_code: None, detail: None }
+}

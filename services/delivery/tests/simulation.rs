@@ -1,0 +1,312 @@
+//! For any order, repeat, crash and abort: each customer's messages leave one at a time and in
+//! order, receipts never go back, nobody is forgotten, and a restored state equals the live one.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use delivery::core::Delivery;
+use delivery::core::effect::{Effect, Send};
+use delivery::core::event::{Account, AccountKey, Answer, Asked, CallEnded, Event, Heard, Outcome, Receipt, Refusal, Route};
+use delivery::core::rows::Phase;
+use schemas::config::OnAmbiguous;
+use schemas::ids::{ConversationId, CustomerKey, EventId, KeySecret, MessageId};
+use schemas::records::{Channel, Content, Customer, DeliveryEventKind, Direction, MessageAdded, ReceiptStatus};
+use stream::Timestamp;
+use stream::testing::TaskDriver;
+
+const SCHEDULE_MS: &[i64] = &[1_000, 5_000, 20_000];
+
+/// SplitMix64 (Steele, Lea, Flood 2014).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % sides
+    }
+
+    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[usize::try_from(self.roll(of.len() as u64)).unwrap()]
+    }
+}
+
+/// What the tests remember of each message, from the events alone.
+#[derive(Default, Debug)]
+struct Story {
+    attempts: i64,
+    is_over: bool,
+    rank: u8,
+}
+
+struct World {
+    driver: TaskDriver<Delivery>,
+    dice: Dice,
+    now: Timestamp,
+    asked: u64,
+    calls: VecDeque<Send>,
+    past: Vec<Event>,
+    stories: BTreeMap<MessageId, Story>,
+    order: BTreeMap<CustomerKey, Vec<MessageId>>,
+}
+
+fn account_key(n: u64) -> AccountKey {
+    AccountKey { tenant: "acme".into(), account: format!("account {n}").as_str().into() }
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut world = Self {
+            driver: TaskDriver::new(Delivery::default()),
+            dice: Dice(seed),
+            now: Timestamp::from_ms(1_000_000),
+            asked: 0,
+            calls: VecDeque::new(),
+            past: Vec::new(),
+            stories: BTreeMap::new(),
+            order: BTreeMap::new(),
+        };
+        for n in 0..3 {
+            world.configure(n);
+        }
+        world
+    }
+
+    fn configure(&mut self, n: u64) {
+        let account = Account {
+            channel: if n == 0 { Channel::Open } else { Channel::Whatsapp },
+            route: Route::default(),
+            schedule_ms: Some(SCHEDULE_MS.to_vec()),
+            order_hold_max_ms: (n == 2).then_some(8_000),
+            on_ambiguous: if n == 1 { OnAmbiguous::AtMostOnce } else { OnAmbiguous::AtLeastOnce },
+        };
+        self.apply(Event::Configured(account_key(n), Some(Box::new(account))));
+    }
+
+    fn ask(&mut self) -> Event {
+        self.asked += 1;
+        let account = self.dice.roll(3);
+        let customer = format!("customer {}", self.dice.roll(4));
+        let key = account_key(account);
+        let customer_key = CustomerKey::derive(&KeySecret::new("s"), &key.tenant, "any", &key.account, &customer);
+        let message_id = MessageId::derive(&[&self.asked.to_string()]);
+        let added = MessageAdded {
+            message_id,
+            direction: Direction::Outbound,
+            content: Content::text("hello"),
+            customer: Some(Customer { id: customer, ..Customer::default() }),
+            expires_at: (self.dice.roll(10) == 0).then_some(self.now.as_ms() + 3_000),
+            ..MessageAdded::default()
+        };
+        self.order.entry(customer_key).or_default().push(message_id);
+        Event::Asked(Box::new(Asked {
+            topic: "conversation.events".into(),
+            partition: 0,
+            offset: 0,
+            timestamp: self.now,
+            event_id: EventId::default(),
+            tenant: key.tenant,
+            occurred_at: 0,
+            recorded_at: 0,
+            conversation_id: ConversationId::default(),
+            stint_id: None,
+            seq: 0,
+            channel: if account == 0 { Channel::Open } else { Channel::Whatsapp },
+            account_id: key.account,
+            customer_key,
+            added,
+        }))
+    }
+
+    fn outcome(&mut self) -> Option<Event> {
+        let index = self.dice.roll(self.calls.len().max(1) as u64);
+        let send = self.calls.remove(usize::try_from(index).unwrap())?;
+        let provider = (self.dice.roll(4) > 0).then(|| format!("wamid.{}.{}", send.message_id, send.attempt_no));
+        let status = self.dice.pick(&[400, 401, 429, 500, 504]);
+        let retry_after_ms = (self.dice.roll(2) == 0).then_some(2_000);
+        let outcome = match self.dice.roll(10) {
+            0 => Outcome::Answered(Answer { status, retry_after_ms, ..Answer::default() }),
+            1 => Outcome::NotSent { reason: "no_connection" },
+            2 => Outcome::Unknown { reason: "timeout" },
+            3 => Outcome::Refused(Refusal::WindowClosed),
+            4 => Outcome::Unconfigured { reason: "no_token" },
+            _ => Outcome::Accepted { provider_message_id: provider },
+        };
+        let (message_id, attempt_no, at) = (send.message_id, send.attempt_no, self.now);
+        Some(Event::Called(CallEnded { message_id, attempt_no, at, outcome }))
+    }
+
+    fn receipt(&mut self) -> Event {
+        let n = self.dice.roll(self.asked + 1);
+        let message_id = MessageId::derive(&[&n.to_string()]);
+        let attempt_no = 1 + self.dice.roll(2);
+        let account = account_key(self.dice.roll(3));
+        let is_ours = self.dice.roll(2) == 0;
+        Event::Receipt(Receipt {
+            account,
+            message_id: is_ours.then_some(message_id),
+            provider_message_id: (self.dice.roll(3) > 0).then(|| format!("wamid.{message_id}.{attempt_no}")),
+            status: self.dice.pick(ReceiptStatus::ALL),
+            at: self.now.as_ms(),
+            provider_code: None,
+            detail: None,
+        })
+    }
+
+    fn step(&mut self) {
+        match self.dice.roll(20) {
+            0..=4 => {
+                let event = self.ask();
+                self.hear(event);
+            }
+            5..=9 => {
+                if let Some(event) = self.outcome() {
+                    self.hear(event);
+                }
+            }
+            10..=13 => {
+                let event = self.receipt();
+                self.hear(event);
+            }
+            14 if !self.past.is_empty() => {
+                let again = self.dice.roll(self.past.len() as u64);
+                let event = self.past[usize::try_from(again).unwrap()].clone();
+                self.apply(event);
+            }
+            15 => {
+                let customers: Vec<CustomerKey> = self.order.keys().copied().collect();
+                if !customers.is_empty() {
+                    let customer_key = self.dice.pick(&customers);
+                    self.apply(Event::Heard(Heard { customer_key, window_ends_at: self.now.as_ms() + 9_000 }));
+                }
+            }
+            16 => {
+                let n = self.dice.roll(3);
+                self.configure(n);
+            }
+            17 => self.crash(),
+            _ => {
+                let ms = self.dice.pick(&[1, 500, 3_000, 40_000]);
+                self.pass(ms);
+            }
+        }
+        self.check();
+    }
+
+    fn hear(&mut self, event: Event) {
+        if self.dice.roll(8) == 0 {
+            let _aborted = self.driver.apply_aborted(event.clone(), self.now);
+        }
+        self.past.push(event.clone());
+        self.apply(event);
+    }
+
+    fn apply(&mut self, event: Event) {
+        let effects = self.driver.apply(event, self.now);
+        self.note(effects);
+    }
+
+    fn pass(&mut self, ms: i64) {
+        self.now = self.now.plus_ms(ms);
+        let effects = self.driver.advance_to(self.now);
+        self.note(effects);
+    }
+
+    /// The process dies: calls under way are lost, the state comes back from the changelog.
+    fn crash(&mut self) {
+        self.driver.crash_and_restore();
+        self.calls.clear();
+        let claimed = self.driver.state().messages().filter(|(_, message)| message.phase == Phase::Claimed);
+        let lost: Vec<Event> = claimed
+            .map(|(id, message)| {
+                let (message_id, attempt_no, at) = (*id, message.attempts, self.now);
+                Event::Called(CallEnded { message_id, attempt_no, at, outcome: Outcome::Unknown { reason: "lost" } })
+            })
+            .collect();
+        lost.into_iter().for_each(|event| self.apply(event));
+    }
+
+    fn note(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send(send) => self.calls.push_back(*send),
+                Effect::Event(event) => self.tell(event.message_id, event.customer_key, &event.kind),
+                Effect::Account(_) | Effect::DeadLetter(_) | Effect::Ignored(_) => {}
+            }
+        }
+    }
+
+    fn tell(&mut self, id: MessageId, customer: CustomerKey, kind: &DeliveryEventKind) {
+        if matches!(kind, DeliveryEventKind::Claimed(_)) {
+            let before = self.order[&customer].iter().take_while(|other| **other != id);
+            for earlier in before {
+                assert!(self.stories[earlier].is_over, "{id} was claimed before {earlier} was settled");
+            }
+        }
+        let story = self.stories.entry(id).or_default();
+        let rank = match kind {
+            DeliveryEventKind::Claimed(_) => {
+                assert!(!story.is_over, "{id} was claimed after it was settled");
+                story.attempts += 1;
+                return;
+            }
+            DeliveryEventKind::Sent(_) => 1,
+            DeliveryEventKind::Delivered(_) => 2,
+            DeliveryEventKind::Read(_) => 3,
+            DeliveryEventKind::Failed(_) | DeliveryEventKind::Refused(_) | DeliveryEventKind::Exhausted(_) => {
+                assert!(story.rank < 2, "{id} failed after it was delivered");
+                story.is_over = true;
+                return;
+            }
+            _ => {
+                assert!(!story.is_over, "{id} goes on after it was settled");
+                return;
+            }
+        };
+        assert!(rank > story.rank, "{id} went from {} to {rank}", story.rank);
+        story.is_over = true;
+        story.rank = rank;
+    }
+
+    fn check(&self) {
+        for (id, message) in self.driver.state().messages() {
+            let attempts_max = i64::try_from(SCHEDULE_MS.len()).unwrap() + 1;
+            assert!(message.attempts <= attempts_max, "{id} was tried {} times", message.attempts);
+        }
+    }
+
+    /// Everything that still waits comes to an end when calls end and time passes.
+    fn drain(&mut self) {
+        for _ in 0..2_000 {
+            while let Some(event) = self.outcome() {
+                self.apply(event);
+            }
+            self.pass(60_000);
+        }
+        assert_eq!(self.driver.state().messages().count(), 0, "messages are left behind");
+        assert!(self.stories.values().all(|story| story.is_over), "a message was never settled");
+    }
+}
+
+#[test]
+fn the_laws_hold_for_any_course_of_events() {
+    for seed in 0..60 {
+        let mut world = World::new(seed);
+        for _ in 0..400 {
+            world.step();
+        }
+        world.drain();
+    }
+}
+
+#[test]
+fn the_same_course_gives_the_same_state() {
+    let digest = |seed| {
+        let mut world = World::new(seed);
+        (0..300).for_each(|_| world.step());
+        world.driver.digest()
+    };
+    assert_eq!(digest(7), digest(7));
+    assert_ne!(digest(7), digest(8));
+}
