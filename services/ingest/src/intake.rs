@@ -1,0 +1,5 @@
+//! Bytes from outside → events: HTTP, signatures, and one parser per channel.
+
+pub mod channels;
+pub mod json;
+pub mod reading;
