@@ -1,7 +1,7 @@
 //! T2, T3: where a customer's message belongs: the live stint, the ended stint whose after-call
 //! work is open, the grace after it, a new stint of the same conversation, or a new conversation.
 
-use super::{closing, sequence, turns, window};
+use super::{closing, contact, sequence, turns, window};
 use crate::core::desk::Desk;
 use crate::core::event::{Heard, Owner};
 use crate::core::state::{Phase, Standing, Stint, Turn, conversation_id};
@@ -39,7 +39,7 @@ pub(crate) fn place(desk: &Desk<'_>) -> Place {
 pub(crate) fn message(desk: &mut Desk<'_>, heard: Heard) {
     let place = place(desk);
     match place {
-        Place::Stint => refresh_customer(desk, &heard.customer),
+        Place::Stint => contact::refresh(desk, &heard.customer),
         Place::Grace => {}
         Place::Reopened => reopen(desk, heard.customer.clone(), Cause::CustomerMessage),
         Place::New => {
@@ -166,7 +166,7 @@ fn tell_arrived(desk: &mut Desk<'_>, content: Option<Content>) {
         owner_epoch: thread.owner_epoch,
         channel: desk.context.channel,
         account_id: desk.context.account_id.clone(),
-        customer_name: name_of(&customer),
+        customer_name: contact::name_of(&customer),
         language: customer.locale,
         returning,
         is_new_customer: thread.conversations == 1 && !returning,
@@ -179,34 +179,6 @@ fn tell_arrived(desk: &mut Desk<'_>, content: Option<Content>) {
         content,
     };
     desk.tell(stint_id, RoutingCommandKind::WorkArrived(Box::new(arrived)));
-}
-
-fn refresh_customer(desk: &mut Desk<'_>, heard: &Customer) {
-    let Some(stint) = desk.stint_mut() else { return };
-    let known = &mut stint.customer;
-    known.id.clone_from(&heard.id);
-    known.id_type.clone_from(&heard.id_type);
-    for alias in &heard.aliases {
-        if !known.aliases.contains(alias) {
-            known.aliases.push(alias.clone());
-        }
-    }
-    for (known, heard) in [
-        (&mut known.display_name, &heard.display_name),
-        (&mut known.first_name, &heard.first_name),
-        (&mut known.last_name, &heard.last_name),
-        (&mut known.image_url, &heard.image_url),
-        (&mut known.locale, &heard.locale),
-    ] {
-        if heard.is_some() {
-            known.clone_from(heard);
-        }
-    }
-}
-
-fn name_of(customer: &Customer) -> Option<String> {
-    let parts: Vec<_> = [&customer.first_name, &customer.last_name].into_iter().flatten().cloned().collect();
-    customer.display_name.clone().or_else(|| (!parts.is_empty()).then(|| parts.join(" ")))
 }
 
 fn entry_point(content: &Content) -> Option<String> {

@@ -5,6 +5,7 @@ pub(super) mod aliases;
 pub(super) mod annotations;
 pub(super) mod changes;
 pub(super) mod closing;
+pub(super) mod contact;
 pub(super) mod deduplication;
 pub(super) mod joining;
 pub(super) mod leaving;
