@@ -1,1 +1,9 @@
-//! gateway
+#![doc = include_str!("../README.md")]
+
+pub mod config;
+pub mod core;
+pub mod hub;
+pub mod intake;
+pub mod metrics;
+pub mod outlets;
+pub mod run;

@@ -1,7 +1,5 @@
 //! Metrics of HTTP requests, for services with a public port.
 
-use std::time::{Duration, Instant};
-
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -14,14 +12,13 @@ const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 #[derive(Clone, Debug)]
 pub struct HttpMetrics {
     service: &'static str,
-    clock: fn() -> Instant,
     requests: IntCounterVec,
     seconds: HistogramVec,
 }
 
 impl HttpMetrics {
-    /// Registers both. `clock` is the service's monotonic clock.
-    pub fn register(registry: &Registry, service: &'static str, clock: fn() -> Instant) -> prometheus::Result<Self> {
+    /// Registers both.
+    pub fn register(registry: &Registry, service: &'static str) -> prometheus::Result<Self> {
         let requests = IntCounterVec::new(
             Opts::new("weft_http_requests_total", "HTTP requests by route template and status code."),
             &["service", "route", "code"],
@@ -33,24 +30,20 @@ impl HttpMetrics {
         )?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
-        Ok(Self { service, clock, requests, seconds })
+        Ok(Self { service, requests, seconds })
     }
 
     /// Counts every request to the routes of `router`, under the route's template.
     pub fn layer<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {
         router.layer(from_fn_with_state(self.clone(), count))
     }
-
-    fn observe(&self, route: &str, code: u16, took: Duration) {
-        self.requests.with_label_values(&[self.service, route, &code.to_string()]).inc();
-        self.seconds.with_label_values(&[self.service, route]).observe(took.as_secs_f64());
-    }
 }
 
 async fn count(State(metrics): State<HttpMetrics>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let begun = (metrics.clock)();
+    let timer = metrics.seconds.with_label_values(&[metrics.service, &route]).start_timer();
     let response = next.run(request).await;
-    metrics.observe(&route, response.status().as_u16(), (metrics.clock)() - begun);
+    timer.observe_duration();
+    metrics.requests.with_label_values(&[metrics.service, &route, response.status().as_str()]).inc();
     response
 }

@@ -1,0 +1,223 @@
+//! From what an agent asks to the command that is published.
+
+use schemas::ids::{CommandId, ConversationId, EventId, WrapUpCodeId};
+use schemas::records::{
+    AgentAsk, Content, ConversationCommand, ConversationCommandKind, Presence, RoutingCommand, RoutingCommandKind,
+    RoutingStatus, SendMessage, Sender, SenderKind, SetPresence, Signal, WorkState, WorkView, WrapUpAsk,
+};
+use stream::Timestamp;
+
+use super::settle::Awaits;
+use super::{AgentRef, Desk, Outcome};
+
+/// What an agent can ask for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// To be seen as this.
+    Presence {
+        /// What they say.
+        presence: Presence,
+        /// Their own word for it.
+        secondary: Option<String>,
+    },
+    /// To take the offered work.
+    Accept(ConversationId),
+    /// Not to take it.
+    Decline(ConversationId),
+    /// To end the talk.
+    Disconnect(ConversationId),
+    /// To say something.
+    Message {
+        /// Where.
+        conversation: ConversationId,
+        /// What.
+        content: Box<Content>,
+    },
+    /// To finish after-call work.
+    WrapUp {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// The code.
+        code: Option<WrapUpCodeId>,
+        /// Free text.
+        notes: Option<String>,
+        /// Free labels.
+        tags: Vec<String>,
+    },
+    /// To show that they are writing.
+    Typing(ConversationId),
+}
+
+impl Ask {
+    /// Its name, for metrics and ids.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Presence { .. } => "presence",
+            Self::Accept(_) => "accept",
+            Self::Decline(_) => "decline",
+            Self::Disconnect(_) => "disconnect",
+            Self::Message { .. } => "message",
+            Self::WrapUp { .. } => "wrap_up",
+            Self::Typing(_) => "typing",
+        }
+    }
+}
+
+/// What the shell does about it.
+#[derive(Debug)]
+pub enum Asked {
+    /// Nothing: it is decided already.
+    Decided(Outcome),
+    /// Publishes it and waits for the event that decides.
+    Publish(Box<Command>),
+    /// Publishes it; that is all.
+    PublishOnly(Box<Command>),
+}
+
+/// A command for one of the topics.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// About ownership.
+    Routing(RoutingCommand),
+    /// About content.
+    Conversation(ConversationCommand),
+}
+
+impl Desk {
+    /// Decides what becomes of an ask. The same command asked twice gets the first one's outcome.
+    pub fn ask(&mut self, agent: &AgentRef, command_id: CommandId, ask: Ask, now: Timestamp) -> Asked {
+        if let Some(outcome) = self.settlements.outcome(command_id) {
+            return Asked::Decided(outcome.clone());
+        }
+        let about = About { agent, command_id, now };
+        let (awaits, command) = match ask {
+            Ask::Presence { presence, secondary } => {
+                let is_so = self.is_so(agent, presence, secondary.as_deref());
+                let kind = SetPresence { agent_id: agent.agent.clone(), presence, secondary };
+                let command = about.routing(None, RoutingCommandKind::SetPresence(kind));
+                if is_so {
+                    return Asked::PublishOnly(Box::new(command));
+                }
+                (Awaits::Presence(presence), command)
+            }
+            Ask::Accept(id) => (Awaits::Connected(id), self.about_work(&about, id, RoutingCommandKind::Accept)),
+            Ask::Decline(id) => (Awaits::Declined(id), self.about_work(&about, id, RoutingCommandKind::Decline)),
+            Ask::Disconnect(id) => {
+                (Awaits::Disconnected(id), self.about_work(&about, id, RoutingCommandKind::Disconnect))
+            }
+            Ask::WrapUp { conversation, code, notes, tags } => {
+                let part_id = self.work_item(agent, conversation).and_then(|work| work.part_id);
+                let kind = WrapUpAsk { agent_id: agent.agent.clone(), part_id, code, notes, tags };
+                let work = self.work_item(agent, conversation);
+                let command = about.routing(Some((conversation, work)), RoutingCommandKind::WrapUp(kind));
+                (Awaits::WrappedUp(conversation), command)
+            }
+            Ask::Message { conversation, content } => match self.owned(agent, conversation) {
+                Ok(work) => (Awaits::Named, about.send(work, *content)),
+                Err(reason) => return Asked::Decided(Outcome::Refused(reason.to_owned())),
+            },
+            Ask::Typing(conversation) => {
+                return match self.owned(agent, conversation) {
+                    Ok(work) => Asked::PublishOnly(Box::new(about.typing(work))),
+                    Err(reason) => Asked::Decided(Outcome::Refused(reason.to_owned())),
+                };
+            }
+        };
+        self.settlements.awaits(command_id, agent.clone(), awaits);
+        Asked::Publish(Box::new(command))
+    }
+
+    /// Whether routing has nothing to decide: it may then say nothing.
+    fn is_so(&self, agent: &AgentRef, presence: Presence, secondary: Option<&str>) -> bool {
+        self.agents.get(agent).is_some_and(|view| {
+            view.presence == presence
+                && view.secondary.as_deref() == secondary
+                && view.routing_status != RoutingStatus::NotResponding
+        })
+    }
+
+    fn work_item(&self, agent: &AgentRef, id: ConversationId) -> Option<&WorkView> {
+        self.work.get(&(agent.tenant.clone(), id))
+    }
+
+    /// The conversation's work item if this agent may speak in it. Threading decides by the epoch
+    /// alone, so nobody else's may be used.
+    fn owned(&self, agent: &AgentRef, id: ConversationId) -> Result<&WorkView, &'static str> {
+        let work = self.work_item(agent, id).ok_or("unknown_conversation")?;
+        if work.agent_id.as_ref() != Some(&agent.agent) {
+            return Err("not_owner");
+        }
+        match work.state {
+            WorkState::Interacting | WorkState::Held | WorkState::Parked => Ok(work),
+            WorkState::Waiting | WorkState::Alerting | WorkState::WrapUp | WorkState::Unknown => Err("not_owner"),
+        }
+    }
+
+    fn about_work(&self, about: &About<'_>, id: ConversationId, kind: fn(AgentAsk) -> RoutingCommandKind) -> Command {
+        let work = self.work_item(about.agent, id);
+        let ask = AgentAsk { agent_id: about.agent.agent.clone(), owner_epoch: work.map(|work| work.owner_epoch) };
+        about.routing(Some((id, work)), kind(ask))
+    }
+}
+
+struct About<'a> {
+    agent: &'a AgentRef,
+    command_id: CommandId,
+    now: Timestamp,
+}
+
+impl About<'_> {
+    fn event_id(&self) -> EventId {
+        EventId::derive(&[&self.command_id.to_string(), "command"])
+    }
+
+    fn sender(&self) -> Sender {
+        Sender { kind: SenderKind::Agent, id: Some(self.agent.agent.to_string()) }
+    }
+
+    fn routing(&self, about: Option<(ConversationId, Option<&WorkView>)>, kind: RoutingCommandKind) -> Command {
+        let work = about.and_then(|(_, work)| work);
+        Command::Routing(RoutingCommand {
+            event_id: self.event_id(),
+            tenant: self.agent.tenant.clone(),
+            occurred_at: self.now.as_ms(),
+            recorded_at: self.now.as_ms(),
+            command_id: self.command_id,
+            conversation_id: about.map(|(id, _)| id),
+            stint_id: work.map(|work| work.stint_id),
+            customer_key: work.map(|work| work.customer_key),
+            kind,
+        })
+    }
+
+    fn send(&self, work: &WorkView, content: Content) -> Command {
+        let send = SendMessage {
+            sender: self.sender(),
+            owner_epoch: Some(work.owner_epoch),
+            content,
+            ..SendMessage::default()
+        };
+        self.conversation(work, ConversationCommandKind::Send(Box::new(send)))
+    }
+
+    fn typing(&self, work: &WorkView) -> Command {
+        let signal = Signal { signal: "typing".to_owned(), sender: self.sender() };
+        self.conversation(work, ConversationCommandKind::Signal(signal))
+    }
+
+    fn conversation(&self, work: &WorkView, kind: ConversationCommandKind) -> Command {
+        Command::Conversation(ConversationCommand {
+            event_id: self.event_id(),
+            tenant: self.agent.tenant.clone(),
+            occurred_at: self.now.as_ms(),
+            recorded_at: self.now.as_ms(),
+            command_id: self.command_id,
+            channel: work.channel,
+            account_id: work.account_id.clone(),
+            customer_key: work.customer_key,
+            customer: None,
+            conversation_id: Some(work.conversation_id),
+            kind,
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! What leaves: commands to Kafka, frames to sockets, questions to ClickHouse.
+
+pub mod commands;
+pub mod frames;
+pub mod transcripts;
