@@ -118,7 +118,6 @@ CREATE TABLE IF NOT EXISTS weft_raw.entities (
     version Int64 COMMENT 'Rises with every change.',
     name String COMMENT 'What people call it; '''' = unnamed.',
     spec String COMMENT 'The document''s spec as JSON; secrets are references, never values.',
-    is_removed Bool COMMENT 'Whether the document was removed.',
     recorded_at DateTime64(3, 'UTC') COMMENT 'When the event was written to its topic (task time of the writer), UTC.' CODEC(Delta, ZSTD(1)),
     event_id UUID COMMENT 'Id of the event this row was made from; the same after a replay.',
     src_topic LowCardinality(String) COMMENT 'Topic of the source record.',
@@ -128,7 +127,7 @@ CREATE TABLE IF NOT EXISTS weft_raw.entities (
 ) ENGINE = ReplacingMergeTree
 ORDER BY (tenant, kind, id, version, src_topic, src_partition, src_offset, ordinal)
 SETTINGS non_replicated_deduplication_window = 1000
-COMMENT 'One row per applied version of a configuration document; the names in reports come from here.';
+COMMENT 'One row per applied version of a configuration document; the names in reports come from here; a removed document keeps its last name.';
 
 CREATE TABLE IF NOT EXISTS weft_raw.progress (
     src_topic LowCardinality(String) COMMENT 'Topic.',

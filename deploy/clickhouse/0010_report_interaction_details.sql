@@ -119,7 +119,7 @@ SELECT
     r.customer_key AS customer_key,
     span.is_new_customer AS is_new_customer,
     stint.initiator AS initiator,
-    counted.messages_in > 0 AS customer_participated,
+    toBool(counted.messages_in > 0) AS customer_participated,
     span.entry_point AS entry_point,
     r.started AS started_utc,
     toTimeZone(r.started, {tz:String}) AS started_local,

@@ -35,7 +35,7 @@ SELECT
     s.conversation_id AS conversation_id,
     s.stint_id AS stint_id,
     s.stint_no AS stint_no,
-    isNull(s.ended_at) AS is_open,
+    toBool(isNull(s.ended_at)) AS is_open,
     s.is_reopen AS is_reopen,
     'message' AS media_type,
     s.message_type AS message_type,

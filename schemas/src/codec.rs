@@ -94,6 +94,23 @@ pub enum CodecError {
     NotRegistered(String),
 }
 
+impl CodecError {
+    /// The reason of the dead letter that the record becomes; a metric label.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotFramed(..) => "not_framed",
+            Self::UnknownSchema(_) => "unknown_schema",
+            Self::Undecodable { .. } | Self::Unencodable { .. } => "undecodable",
+            Self::RegistryAway { .. } | Self::NotRegistered(_) => "registry_away",
+        }
+    }
+
+    /// Whether the record is not to blame: its partition waits until the registry answers.
+    pub fn is_registry_away(&self) -> bool {
+        matches!(self, Self::RegistryAway { .. })
+    }
+}
+
 struct TopicWriter {
     id: u32,
     record: &'static str,
@@ -216,6 +233,15 @@ impl Codec {
         let undecodable = |detail: String| CodecError::Undecodable { record: "record", detail };
         let value = reader.direct.read_value(&mut datum).map_err(|error| undecodable(brief(&error)))?;
         serde_json::Value::try_from(value).map_err(|error| undecodable(error.to_string()))
+    }
+
+    /// Whether these bytes can be decoded here and now, as far as their writer's schema goes; fetches
+    /// it if it is new. For the runtime's question whether a partition must wait.
+    ///
+    /// # Errors
+    /// [`CodecError::RegistryAway`]: ask again later. Others: [`Codec::decode`] says them too.
+    pub fn knows_writer(&self, bytes: &[u8]) -> Result<(), CodecError> {
+        self.reader(unframe(bytes)?.0).map(drop)
     }
 
     fn reader(&self, id: u32) -> Result<Arc<Reader>, CodecError> {

@@ -348,13 +348,8 @@ mod tests {
 
     #[test]
     fn a_customer_key_is_the_hmac_of_its_four_parts() {
-        let key = CustomerKey::derive(
-            &KeySecret::new("secret"),
-            &"acme".into(),
-            "whatsapp",
-            &"main".into(),
-            "16505551234",
-        );
+        let key =
+            CustomerKey::derive(&KeySecret::new("secret"), &"acme".into(), "whatsapp", &"main".into(), "16505551234");
         // printf 'acme\x1fwhatsapp\x1fmain\x1f16505551234' | openssl dgst -sha256 -hmac secret
         assert_eq!(key.to_string().len(), 32);
         let mut mac = Hmac::<Sha256>::new_from_slice(b"secret").unwrap();

@@ -63,16 +63,7 @@ impl Topic {
 }
 
 const fn topic<R: Record>(name: &'static str, key: &'static str, partitions: Partitions, cleanup: Cleanup) -> Topic {
-    Topic {
-        name,
-        key,
-        record: R::NAME,
-        schema: R::SCHEMA,
-        partitions,
-        cleanup,
-        flow: "",
-        dead_letters: false,
-    }
+    Topic { name, key, record: R::NAME, schema: R::SCHEMA, partitions, cleanup, flow: "", dead_letters: false }
 }
 
 impl Topic {
@@ -107,10 +98,14 @@ pub const CONVERSATION_COMMANDS: Topic = topic::<ConversationCommand>(
 .flow("gateway, routing, delivery, ingest → threading")
 .with_dead_letters();
 /// What became of conversations.
-pub const CONVERSATION_EVENTS: Topic =
-    topic::<ConversationEvent>("conversation.events", "customer key", Partitions::Customer, Cleanup::Delete(30 * DAY_MS))
-        .flow("threading → delivery, gateway, analytics")
-        .with_dead_letters();
+pub const CONVERSATION_EVENTS: Topic = topic::<ConversationEvent>(
+    "conversation.events",
+    "customer key",
+    Partitions::Customer,
+    Cleanup::Delete(30 * DAY_MS),
+)
+.flow("threading → delivery, gateway, analytics")
+.with_dead_letters();
 /// Present state of live conversations.
 pub const CONVERSATION_VIEWS: Topic =
     topic::<ConversationView>("conversation.views", "customer key", Partitions::Customer, Cleanup::Compact(0))
@@ -193,16 +188,8 @@ pub const TABLES: &[(&str, Partitions, &[&str])] = &[
         Partitions::Customer,
         &["task", "customers", "stints", "attributes", "names", "seen", "commands", "settings"],
     ),
-    (
-        "routing",
-        Partitions::Domain,
-        &["task", "settings", "agents", "work", "parts", "connections", "commands"],
-    ),
-    (
-        "delivery",
-        Partitions::Customer,
-        &["task", "settings", "messages", "sent", "customers", "accounts", "receipts"],
-    ),
+    ("routing", Partitions::Domain, &["task", "settings", "agents", "work", "parts", "connections", "commands"]),
+    ("delivery", Partitions::Customer, &["task", "settings", "messages", "sent", "customers", "accounts", "receipts"]),
 ];
 
 /// The changelog topic of one state table.

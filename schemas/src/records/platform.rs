@@ -66,6 +66,46 @@ pub struct DeadLetter {
 }
 record!(DeadLetter, "dead_letter.avsc");
 
+/// A record as it was read, before anybody understood it.
+#[derive(Debug, Clone, Copy)]
+pub struct Unread<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp: Millis,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: &'a [(String, Vec<u8>)],
+}
+
+impl DeadLetter {
+    /// The dead letter of a record that a service gave up on: where it came from and all it held.
+    /// Reason, detail and attempt are the caller's to fill in.
+    pub fn of(unread: &Unread<'_>, service: &str) -> Self {
+        let coordinates = format!("{}-{}@{}", unread.topic, unread.partition, unread.offset);
+        Self {
+            event_id: EventId::derive(&["dead letter", service, &coordinates]),
+            tenant: TenantId::default(),
+            occurred_at: unread.timestamp,
+            recorded_at: unread.timestamp,
+            source_topic: unread.topic.into(),
+            source_partition: unread.partition,
+            source_offset: unread.offset,
+            source_key: unread.key.map(<[u8]>::to_vec),
+            source_value: unread.value.map(<[u8]>::to_vec),
+            source_headers: unread
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into_owned()))
+                .collect(),
+            source_timestamp: unread.timestamp,
+            service: service.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Who did what to the system.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct AuditEvent {

@@ -57,7 +57,6 @@ pub fn entity(source: &Source, entity: &ConfigEntity) -> Facts {
         version: entity.version,
         name: name,
         spec: entity.body.clone(),
-        is_removed: false,
     };
     Facts { entities: vec![row], ..Facts::default() }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A row of `weft_raw.messages`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct MessageRow {
     pub tenant: String,
     #[serde(with = "clickhouse::serde::uuid")]
@@ -39,7 +39,7 @@ pub struct MessageRow {
 }
 
 /// A row of `weft_raw.conversation_changes`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct ConversationChangeRow {
     pub tenant: String,
     #[serde(with = "clickhouse::serde::uuid")]
@@ -75,7 +75,7 @@ pub struct ConversationChangeRow {
 }
 
 /// A row of `weft_raw.turns`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct TurnRow {
     pub tenant: String,
     #[serde(with = "clickhouse::serde::uuid")]
@@ -104,7 +104,7 @@ pub struct TurnRow {
 }
 
 /// A row of `weft_raw.deliveries`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct DeliveryRow {
     pub tenant: String,
     #[serde(with = "clickhouse::serde::uuid")]
@@ -130,7 +130,7 @@ pub struct DeliveryRow {
 }
 
 /// A row of `weft_raw.entities`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct EntityRow {
     pub tenant: String,
     pub kind: String,
@@ -138,7 +138,6 @@ pub struct EntityRow {
     pub version: i64,
     pub name: String,
     pub spec: String,
-    pub is_removed: bool,
     pub recorded_at: i64,
     #[serde(with = "clickhouse::serde::uuid")]
     pub event_id: Uuid,

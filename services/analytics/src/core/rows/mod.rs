@@ -76,6 +76,15 @@ macro_rules! facts {
                 0 $(+ self.$field.len())*
             }
 
+            /// When the oldest and the newest event of these rows were written, milliseconds.
+            pub fn recorded_at(&self) -> Option<(i64, i64)> {
+                let all = std::iter::empty() $(.chain(self.$field.iter().map(|row| row.recorded_at)))*;
+                all.fold(None, |span, at| {
+                    let (oldest, newest) = span.unwrap_or((at, at));
+                    Some((oldest.min(at), newest.max(at)))
+                })
+            }
+
             /// Whether there are none.
             pub fn is_empty(&self) -> bool {
                 self.len() == 0

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A row of `weft_raw.queue_entries`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct QueueEntryRow {
     pub tenant: String,
     pub queue_id: String,
@@ -34,7 +34,7 @@ pub struct QueueEntryRow {
 }
 
 /// A row of `weft_raw.queue_visits`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct QueueVisitRow {
     pub tenant: String,
     pub queue_id: String,
@@ -76,7 +76,7 @@ pub struct QueueVisitRow {
 }
 
 /// A row of `weft_raw.parts`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct PartRow {
     pub tenant: String,
     pub agent_id: String,
@@ -132,7 +132,7 @@ pub struct PartRow {
 }
 
 /// A row of `weft_raw.segments`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct SegmentRow {
     pub tenant: String,
     pub segment: String,
@@ -165,7 +165,7 @@ pub struct SegmentRow {
 }
 
 /// A row of `weft_raw.service_levels`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct ServiceLevelRow {
     pub tenant: String,
     pub queue_id: String,
@@ -187,7 +187,7 @@ pub struct ServiceLevelRow {
 }
 
 /// A row of `weft_raw.work_changes`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct WorkChangeRow {
     pub tenant: String,
     #[serde(with = "clickhouse::serde::uuid")]
@@ -213,7 +213,7 @@ pub struct WorkChangeRow {
 }
 
 /// A row of `weft_raw.agent_changes`.
-#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Row, Serialize, Deserialize)]
 pub struct AgentChangeRow {
     pub tenant: String,
     pub agent_id: String,
