@@ -94,7 +94,7 @@ impl<S: Station> Lane<S> {
         self.blocked = false;
         if self.restarted {
             for event in guard(None, || Ok(station.lost(self.task.state())))? {
-                self.event(station, event, Timestamp::ZERO, Cause::Restart, batch)?;
+                self.event(station, event, (Timestamp::ZERO, Cause::Restart), batch)?;
             }
         }
         for _ in 0..budget.records {
@@ -113,7 +113,7 @@ impl<S: Station> Lane<S> {
             if Arc::ptr_eq(&returned.lease, &self.lease) {
                 let event = guard(None, || Ok(station.outcome(&returned.outcome)))?;
                 self.taken.push(returned);
-                self.event(station, event, settled, Cause::Outcome, batch)?;
+                self.event(station, event, (settled, Cause::Outcome), batch)?;
             }
         }
         Ok(())
@@ -182,12 +182,12 @@ impl<S: Station> Lane<S> {
         Ok(())
     }
 
+    /// Applies an event that comes from no record.
     fn event(
         &mut self,
         station: &S,
         event: EventOf<S>,
-        at: Timestamp,
-        cause: Cause<'_>,
+        (at, cause): (Timestamp, Cause<'_>),
         batch: &mut Batch<S::Request>,
     ) -> Result<(), Failure> {
         self.touched = true;

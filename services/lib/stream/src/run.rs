@@ -138,19 +138,13 @@ pub(crate) fn check_sink_topics(setup: &Setup, topics: &[String]) -> Result<(), 
     exist(&there, topics.iter().chain(&letters))
 }
 
-fn exist<'a>(
-    there: &BTreeMap<String, i32>,
-    needed: impl Iterator<Item = &'a String>,
-) -> Result<(), RunError> {
-    let missing: Vec<&str> =
-        needed.filter(|topic| !there.contains_key(*topic)).map(String::as_str).collect();
+fn exist<'a>(there: &BTreeMap<String, i32>, needed: impl Iterator<Item = &'a String>) -> Result<(), RunError> {
+    let missing: Vec<&str> = needed.filter(|topic| !there.contains_key(*topic)).map(String::as_str).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let missing = missing.join(", ");
-    Err(RunError::Topics(format!(
-        "topics are missing: {missing}; create them with `weft topics apply`"
-    )))
+    Err(RunError::Topics(format!("topics are missing: {missing}; create them with `weft topics apply`")))
 }
 
 /// All inputs with the group have one partition count, and everything that will be written to

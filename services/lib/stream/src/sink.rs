@@ -170,8 +170,7 @@ impl<S: SinkStation> Sink<S> {
             self.tracked.waits_for("an assignment");
             return Ok(());
         };
-        let spots: Vec<Spot> =
-            assigned.iter().map(|(topic, p)| (Arc::from(topic.as_str()), *p)).collect();
+        let spots: Vec<Spot> = assigned.iter().map(|(topic, p)| (Arc::from(topic.as_str()), *p)).collect();
         let Some(committed) = self.ask(|sink| sink.member.committed(&spots))? else {
             return Ok(());
         };
@@ -252,8 +251,7 @@ impl<S: SinkStation> Sink<S> {
                 batches.push((spot.clone(), *plan, batch));
             }
         }
-        let plans: Vec<_> =
-            batches.iter().map(|(s, plan, _)| (s.clone(), plan.first, plan.to_string())).collect();
+        let plans: Vec<_> = batches.iter().map(|(s, plan, _)| (s.clone(), plan.first, plan.to_string())).collect();
         if plans.is_empty() || !self.commit(&plans)? {
             return Ok(());
         }
@@ -266,8 +264,7 @@ impl<S: SinkStation> Sink<S> {
             }
         }
         faults::hit(&self.id, "after_insert")?;
-        let ends: Vec<_> =
-            batches.iter().map(|(s, plan, _)| (s.clone(), plan.last + 1, String::new())).collect();
+        let ends: Vec<_> = batches.iter().map(|(s, plan, _)| (s.clone(), plan.last + 1, String::new())).collect();
         if self.commit(&ends)? {
             for (spot, plan, batch) in &batches {
                 if let Some(pile) = self.piles.get_mut(spot) {
@@ -392,9 +389,8 @@ impl<S: SinkStation> Sink<S> {
         }
         if self.drift_at.elapsed() >= DRIFT_EVERY {
             self.drift_at = Stamp::now();
-            let drifted = self.piles.iter_mut().filter_map(|(spot, pile)| {
-                Some((spot.clone(), pile.drifted()?, String::new()))
-            });
+            let drifted =
+                self.piles.iter_mut().filter_map(|(spot, pile)| Some((spot.clone(), pile.drifted()?, String::new())));
             let offsets: Vec<_> = drifted.collect();
             if !offsets.is_empty() {
                 self.commit(&offsets)?;
@@ -451,8 +447,7 @@ impl<S: SinkStation> Sink<S> {
 
 fn dead_letter<S: SinkStation>(station: &S, record: &Record, reject: &Reject) -> Output {
     let view = record.view();
-    let letter =
-        DeadLetter { record: &view, reason: reject.reason, detail: &reject.detail, attempt: 1 };
+    let letter = DeadLetter { record: &view, reason: reject.reason, detail: &reject.detail, attempt: 1 };
     let key = record.key.as_deref().unwrap_or_default();
     Output::new(dead_letter_topic(&record.topic), key, station.dead_letter(&letter))
         .header(crate::SOURCE_HEADER, view.coordinates())

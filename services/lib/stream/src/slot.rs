@@ -28,12 +28,10 @@ const ABORTS_MAX: u32 = 10;
 const QUIET: Duration = Duration::from_millis(100);
 /// How soon a blocked head is looked at again.
 const BLOCKED: Duration = Duration::from_millis(10);
-/// The least time between two requests for watermarks.
-const WATERMARKS_EVERY: Duration = Duration::from_millis(50);
-/// How often the gauges are set.
-const GAUGES_EVERY: Duration = Duration::from_secs(5);
 /// Positions past markers are committed this often even without records.
-const DRIFT_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const DRIFT_EVERY: Duration = Duration::from_secs(60);
+
+type Way<T> = (Sender<T>, Receiver<T>);
 
 /// One loop.
 pub(crate) struct Slot<S: Station, P: Performer<S>> {
@@ -47,8 +45,8 @@ pub(crate) struct Slot<S: Station, P: Performer<S>> {
     pub(crate) renewed_ms: Arc<AtomicI64>,
     producer: TxnProducer,
     watchdog: Watchdog,
-    wake: (Sender<()>, Receiver<()>),
-    outcomes: (Sender<Returned<S::Outcome>>, Receiver<Returned<S::Outcome>>),
+    wake: Way<()>,
+    outcomes: Way<Returned<S::Outcome>>,
     open: Arc<AtomicUsize>,
     poison: Option<Poison>,
     alone: usize,
@@ -56,9 +54,9 @@ pub(crate) struct Slot<S: Station, P: Performer<S>> {
     transactions: u64,
     turns: usize,
     started: Timestamp,
-    watermarks_at: Stamp,
-    gauges_at: Stamp,
-    drift_at: Stamp,
+    pub(crate) watermarks_at: Stamp,
+    pub(crate) gauges_at: Stamp,
+    pub(crate) drift_at: Stamp,
 }
 
 impl<S: Station, P: Performer<S>> Slot<S, P> {
@@ -229,14 +227,13 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
     fn deliver(&mut self, record: Record) -> Result<(), Fault> {
         let limit = self.shared.settings.merge_buffer_max;
         let lane = self.lanes.iter_mut().find(|lane| lane.partition == record.partition);
-        let feeds = lane.into_iter().flat_map(|lane| lane.feeds.iter_mut());
-        for feed in feeds.filter(|feed| !feed.config && *feed.spot.0 == *record.topic) {
-            feed.push(record);
-            if feed.buffered() >= limit && !feed.paused {
-                feed.paused = true;
-                self.member.pause(std::slice::from_ref(&feed.spot))?;
-            }
-            break;
+        let mut feeds = lane.into_iter().flat_map(|lane| lane.feeds.iter_mut());
+        let feed = feeds.find(|feed| !feed.config && *feed.spot.0 == *record.topic);
+        let Some(feed) = feed else { return Ok(()) };
+        feed.push(record);
+        if feed.buffered() >= limit && !feed.paused {
+            feed.paused = true;
+            self.member.pause(std::slice::from_ref(&feed.spot))?;
         }
         Ok(())
     }
@@ -432,57 +429,6 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
                 };
                 self.shared.performer.perform(partition, request, reply);
             }
-        }
-    }
-
-    /// Watermarks for blocked heads and due deadlines, pauses, gauges.
-    fn look_around(&mut self) -> Result<(), Fault> {
-        let half = self.shared.settings.merge_buffer_max / 2;
-        for feed in self.lanes.iter_mut().flat_map(|lane| lane.feeds.iter_mut()) {
-            if feed.paused && feed.buffered() <= half {
-                feed.paused = false;
-                self.member.resume(std::slice::from_ref(&feed.spot))?;
-            }
-        }
-        let drifting = self.drift_at.elapsed() >= DRIFT_EVERY;
-        let gauges = self.gauges_at.elapsed() >= GAUGES_EVERY;
-        let blocked = self.lanes.iter().any(|lane| lane.blocked);
-        let due = blocked && self.watermarks_at.elapsed() >= WATERMARKS_EVERY;
-        if due || gauges || drifting {
-            self.watermarks();
-        }
-        if gauges {
-            self.gauges_at = Stamp::now();
-            self.gauges();
-        }
-        Ok(())
-    }
-
-    /// Asks how far each input reaches and how far each is read.
-    fn watermarks(&mut self) {
-        let asked = clock::now();
-        let feeds = || self.lanes.iter().flat_map(|lane| &lane.feeds);
-        let spots: Vec<Spot> = feeds().map(|feed| feed.spot.clone()).collect();
-        if spots.is_empty() {
-            return;
-        }
-        self.watermarks_at = Stamp::now();
-        let ends = match self.probe.ends(&spots) {
-            Ok(ends) => ends,
-            Err(error) => {
-                tracing::warn!(%error, "no watermarks");
-                return;
-            }
-        };
-        let feeds = self.lanes.iter_mut().flat_map(|lane| lane.feeds.iter_mut());
-        for (feed, end) in feeds.zip(ends) {
-            feed.saw_high(end, asked);
-            let config = self.config.as_ref().filter(|_| feed.config);
-            let position = match config {
-                Some(reader) => reader.position(&feed.spot),
-                None => self.member.position(&feed.spot),
-            };
-            feed.passed(position.unwrap_or(0));
         }
     }
 

@@ -89,21 +89,29 @@ impl Admin {
                 return Err(Fault::Fatal(format!("creating topic {name}: {code}")));
             }
         }
+        let counts = |plan: &TopicPlan| (plan.name.clone(), 1);
+        self.wait_for_partitions(&plans.iter().map(counts).collect::<Vec<_>>())
+    }
+
+    /// Waits until the cluster's metadata show these topics with at least so many partitions.
+    fn wait_for_partitions(&self, wanted: &[(String, i32)]) -> Result<(), Fault> {
         let patience = Patience::of(TIMEOUT);
         loop {
             let there = self.partitions()?;
-            let missing = plans.iter().find(|plan| !there.contains_key(&plan.name));
-            let Some(missing) = missing else { return Ok(()) };
+            let seen = |(name, count): &(String, i32)| there.get(name).is_some_and(|n| n >= count);
+            let Some((missing, _)) = wanted.iter().find(|topic| !seen(topic)) else {
+                return Ok(());
+            };
             if !patience.pause() {
-                let name = &missing.name;
-                return Err(Fault::Fatal(format!("topic {name} was created but is not seen")));
+                return Err(Fault::Fatal(format!("topic {missing} was made but is not seen")));
             }
         }
     }
 
-    /// Raises a topic's partition count.
-    pub async fn grow(&self, topic: &str, partitions: usize) -> Result<(), Fault> {
-        let grown = [NewPartitions::new(topic, partitions)];
+    /// Raises a topic's partition count and waits until that is seen.
+    pub async fn grow(&self, topic: &str, partitions: i32) -> Result<(), Fault> {
+        let count = usize::try_from(partitions).unwrap_or(0);
+        let grown = [NewPartitions::new(topic, count)];
         let results = self.admin.create_partitions(&grown, &options()).await;
         for result in results.map_err(|error| Fault::of("adding partitions", &error))? {
             result.map_err(|(name, code)| Fault::Fatal(format!("adding partitions to {name}: {code}")))?;

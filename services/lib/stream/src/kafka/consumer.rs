@@ -164,11 +164,9 @@ impl Member {
             RDKafkaErrorCode::UnknownMemberId,
             RDKafkaErrorCode::AssignmentLost,
         ];
-        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| {
-            match error.rdkafka_error_code() {
-                Some(code) if moved.contains(&code) => Fault::Abort(error.to_string()),
-                Some(_) | None => Fault::of("committing offsets", &error),
-            }
+        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| match error.rdkafka_error_code() {
+            Some(code) if moved.contains(&code) => Fault::Abort(error.to_string()),
+            Some(_) | None => Fault::of("committing offsets", &error),
         })
     }
 

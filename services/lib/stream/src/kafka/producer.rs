@@ -102,7 +102,7 @@ impl TxnProducer {
             if !full || began.elapsed() > self.timeout {
                 return Err(match Fault::of("send", &error) {
                     Fault::Retriable(text) => Fault::Abort(text),
-                    other => other,
+                    fault @ (Fault::Abort(_) | Fault::Fatal(_)) => fault,
                 });
             }
             self.flush_step();

@@ -1,11 +1,6 @@
-//! The runtime on a real Kafka: nothing lost, nothing doubled, nothing aborted ever seen.
+//! The stateful loop through restarts, aborts, deaths, fencing and rebalances.
 
-#[path = "support/cluster.rs"]
-mod cluster;
-#[path = "support/counter.rs"]
-mod counter;
-
-use cluster::{Cluster, Seen, wait_for};
+use crate::cluster::{Cluster, Seen, wait_for};
 use std::collections::{BTreeMap, BTreeSet};
 use stream::clock::Stamp;
 use stream::{Fault, KafkaSettings, RunError, faults};
@@ -130,8 +125,7 @@ fn a_refused_record_becomes_a_dead_letter_in_the_same_transaction() {
     let (number, unknown) = ("not_a_number attempt 1", "unknown_command attempt 1");
     assert_eq!(said, [format!("{} {number}", source(1)), format!("{} {unknown}", source(3))]);
     let out = cluster.read("out");
-    let transactions: BTreeSet<_> =
-        out.iter().chain(&letters).map(|record| &record.headers["weft-txn"]).collect();
+    let transactions: BTreeSet<_> = out.iter().chain(&letters).map(|record| &record.headers["weft-txn"]).collect();
     assert_eq!(transactions.len(), 1, "one batch, one transaction");
     assert_eq!(letters[0].key, b"a");
     wait_for("the metric", || match running.counted("weft_dead_letters_total") {
@@ -202,11 +196,7 @@ fn partitions_move_to_a_second_process_and_back_without_loss_or_doubles() {
             cluster.send("in", key, &lines(&format!("add {key} 1"), count));
         }
     };
-    let settings = |instance| KafkaSettings {
-        instance,
-        session_timeout_ms: 6_000,
-        ..cluster.settings.clone()
-    };
+    let settings = |instance| KafkaSettings { instance, session_timeout_ms: 6_000, ..cluster.settings.clone() };
     let first = cluster.start_with(settings(0));
     send(20);
     cluster.wait_for_texts("out", 160);

@@ -81,7 +81,6 @@ impl Running {
     pub(crate) fn ended(self) -> Result<(), RunError> {
         self.thread.join().unwrap()
     }
-
 }
 
 impl Cluster {
@@ -119,7 +118,7 @@ impl Cluster {
     }
 
     /// Raises a topic's partition count.
-    pub(crate) fn grow(&self, topic: &str, partitions: usize) {
+    pub(crate) fn grow(&self, topic: &str, partitions: i32) {
         let admin = Admin::new(&self.settings).unwrap();
         self.tokio.block_on(admin.grow(&self.topic(topic), partitions)).unwrap();
     }
@@ -166,8 +165,7 @@ impl Cluster {
         };
         let (progress, shutdown) = (setup.progress.clone(), setup.shutdown.clone());
         let registry = setup.registry.clone();
-        let station =
-            CounterStation { inputs: self.service.clone(), output: self.topic(output) };
+        let station = CounterStation { inputs: self.service.clone(), output: self.topic(output) };
         let thread = std::thread::spawn(move || stream::run(setup, station, Oracle));
         Running { progress, shutdown, registry, thread }
     }

@@ -1,16 +1,11 @@
-//! The sink on a real Kafka: a batch is the same batch however often it comes.
+//! The sink: a batch is the same batch however often it comes.
 
-#[path = "support/cluster.rs"]
-mod cluster;
-#[path = "support/counter.rs"]
-mod counter;
-
-use cluster::{Cluster, wait_for};
+use crate::cluster::{Cluster, wait_for};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use stream::{
-    DeadLetter, Fault, InputRecord, Progress, Reject, RunError, ServiceName, Setup, Shutdown,
-    SinkBatch, SinkFault, SinkStation, faults,
+    DeadLetter, Fault, InputRecord, Progress, Reject, RunError, ServiceName, Setup, Shutdown, SinkBatch, SinkFault,
+    SinkStation, faults,
 };
 
 /// A database that remembers tokens, and everything that was ever sent to it.
@@ -63,10 +58,7 @@ impl SinkStation for Lines {
     }
 }
 
-fn start(
-    cluster: &Cluster,
-    database: &Database,
-) -> (Shutdown, std::thread::JoinHandle<Result<(), RunError>>) {
+fn start(cluster: &Cluster, database: &Database) -> (Shutdown, std::thread::JoinHandle<Result<(), RunError>>) {
     let setup = Setup {
         service: ServiceName::new(&cluster.service),
         settings: cluster.settings.clone(),

@@ -1,0 +1,12 @@
+//! The runtime on a real Kafka: nothing lost, nothing doubled, nothing aborted ever seen.
+//!
+//! `counter` is a complete station in miniature, the living example of how one is made.
+
+#[cfg(test)]
+mod cluster;
+#[cfg(test)]
+mod counter;
+#[cfg(test)]
+mod exactly_once;
+#[cfg(test)]
+mod sink;
