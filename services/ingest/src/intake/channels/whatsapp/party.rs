@@ -3,14 +3,9 @@
 use serde_json::Value;
 
 use super::Change;
+use crate::core::rules::customer::is_user_id;
 use crate::core::{Party, PartyId};
 use crate::intake::json;
-
-/// A business-scoped user id: two letters of a country, a full stop, letters and digits.
-fn is_user_id(id: &str) -> bool {
-    let bytes = id.as_bytes();
-    bytes.len() > 3 && bytes[..2].iter().all(u8::is_ascii_uppercase) && bytes[2] == b'.'
-}
 
 /// An id with its type; senders put user ids where numbers belong, and numbers with a plus.
 fn party_id(id: &str) -> PartyId {

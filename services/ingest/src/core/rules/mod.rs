@@ -1,0 +1,5 @@
+//! One file per rule.
+
+pub mod account;
+pub mod customer;
+pub mod reply_window;
