@@ -54,9 +54,9 @@ impl ClickHouse {
             .with_url(&settings.url)
             .with_database("weft_raw")
             .with_validation(false)
-            .with_option("async_insert", "0")
-            .with_option("insert_deduplicate", "1")
-            .with_option("wait_end_of_query", "1");
+            .with_setting("async_insert", "0")
+            .with_setting("insert_deduplicate", "1")
+            .with_setting("wait_end_of_query", "1");
         if !settings.username.is_empty() {
             client = client.with_user(&settings.username).with_password(settings.password.expose_secret());
         }
@@ -110,7 +110,7 @@ impl ClickHouse {
             .insert::<R>(table)
             .await?
             .with_timeouts(Some(INSERT_TIMEOUT), Some(INSERT_TIMEOUT))
-            .with_option("insert_deduplication_token", format!("{token}:{SHAPE}"));
+            .with_setting("insert_deduplication_token", format!("{token}:{SHAPE}"));
         for row in rows {
             insert.write(row).await?;
         }
@@ -137,14 +137,14 @@ impl ClickHouse {
 
 /// The world's fault waits; a batch that the database will never take ends the process.
 fn fault(error: Error) -> SinkFault {
-    match &error {
-        Error::Network(_) | Error::TimedOut | Error::NotEnoughData => SinkFault::Wait(error.to_string()),
-        Error::BadResponse(text) if heals(text) => SinkFault::Wait(error.to_string()),
-        Error::BadResponse(text) if text.contains("UNKNOWN_TABLE") || text.contains("UNKNOWN_DATABASE") => {
-            SinkFault::Wait(format!("{error}; run `weft migrate`"))
-        }
-        other => SinkFault::Die(other.to_string()),
+    let text = error.to_string();
+    if text.contains("UNKNOWN_TABLE") || text.contains("UNKNOWN_DATABASE") {
+        return SinkFault::Wait(format!("{text}; run `weft migrate`"));
     }
+    if matches!(error, Error::Network(_) | Error::TimedOut | Error::NotEnoughData) || heals(&text) {
+        return SinkFault::Wait(text);
+    }
+    SinkFault::Die(text)
 }
 
 fn heals(text: &str) -> bool {
