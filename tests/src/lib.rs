@@ -1,1 +1,17 @@
-//! tests
+//! The simulated outside of weft: people who write, people who answer, the platforms between them,
+//! and the journeys that they make through a running stack. `weft-demo` plays them for people,
+//! `tests/pipeline.rs` as tests.
+
+pub mod agents;
+pub mod company;
+pub mod config;
+pub mod customers;
+pub mod journeys;
+pub mod narrator;
+pub mod oracle;
+pub mod outside;
+pub mod reports;
+pub mod stack;
+pub mod talk;
+pub mod wait;
+pub mod world;

@@ -1,0 +1,237 @@
+//! A simulated agent: a person's desktop at `/ws/agent`, which remembers everything it was shown.
+
+mod seen;
+
+pub use seen::{Answer, Heard, Offer, Seen};
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::bail;
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use stream::clock::{self, Stamp};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use crate::stack::Stack;
+use crate::wait::wait_for;
+
+/// A command is asked again, with the same id, until this has passed.
+const ANSWER_MAX: Duration = Duration::from_secs(40);
+/// The gateway answers within 5 s; without an answer for this long the command is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(6);
+/// A lost connection is taken up again after this.
+const RECONNECT: Duration = Duration::from_millis(150);
+
+/// One agent and their desktop.
+#[derive(Debug)]
+pub struct Agent {
+    /// The agent's id.
+    pub id: String,
+    url: String,
+    token: String,
+    /// Makes command ids that no former run used.
+    run: i64,
+    asked: AtomicU64,
+    seen: Mutex<Seen>,
+    line: Mutex<Option<mpsc::UnboundedSender<Message>>>,
+    desk: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Agent {
+    /// An agent of a tenant who has not sat down yet.
+    ///
+    /// # Errors
+    /// If the stack has no token secret or gateway.
+    pub fn new(stack: &Stack, tenant: &str, id: &str) -> anyhow::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            id: id.to_owned(),
+            url: format!("ws://{}/ws/agent", stack.gateway()?),
+            token: stack.agent_token(tenant, id)?,
+            run: clock::now().as_ms(),
+            asked: AtomicU64::new(0),
+            seen: Mutex::default(),
+            line: Mutex::new(None),
+            desk: Mutex::new(None),
+        }))
+    }
+
+    /// Connects, and again whenever the connection is lost, until [`Self::die`].
+    ///
+    /// # Errors
+    /// If the gateway does not greet within the time of an answer.
+    pub async fn sit_down(self: &Arc<Self>) -> anyhow::Result<()> {
+        let greeted = self.seen().hellos;
+        let this = Arc::clone(self);
+        let desk = tokio::spawn(async move { this.keep_connected().await });
+        if let Some(former) = lock(&self.desk).replace(desk) {
+            former.abort();
+        }
+        let what = format!("the gateway's hello to {}", self.id);
+        wait_for(&what, ANSWER_MAX, || async {
+            let seen = self.seen();
+            if seen.hellos > greeted { Ok(()) } else { Err(seen.trouble.clone()) }
+        })
+        .await
+    }
+
+    /// Loses the connection as a crashed desktop does: no goodbye, the socket is gone.
+    pub fn die(&self) {
+        if let Some(desk) = lock(&self.desk).take() {
+            desk.abort();
+        }
+        lock(&self.line).take();
+    }
+
+    /// What the desktop shows and has shown.
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        lock(&self.seen)
+    }
+
+    /// Sets the presence, e.g. `on_queue`.
+    ///
+    /// # Errors
+    /// If it is refused or nobody answers.
+    pub async fn presence(&self, presence: &str) -> anyhow::Result<Answer> {
+        self.done(json!({"type": "presence", "presence": presence, "secondary": null})).await
+    }
+
+    /// Accepts an offer.
+    ///
+    /// # Errors
+    /// If it is refused or nobody answers.
+    pub async fn accept(&self, conversation_id: &str) -> anyhow::Result<Answer> {
+        self.done(json!({"type": "accept", "conversation_id": conversation_id})).await
+    }
+
+    /// Declines an offer.
+    ///
+    /// # Errors
+    /// If it is refused or nobody answers.
+    pub async fn decline(&self, conversation_id: &str) -> anyhow::Result<Answer> {
+        self.done(json!({"type": "decline", "conversation_id": conversation_id})).await
+    }
+
+    /// Writes to the customer.
+    ///
+    /// # Errors
+    /// If it is refused or nobody answers.
+    pub async fn reply(&self, conversation_id: &str, text: &str) -> anyhow::Result<Answer> {
+        let frame = json!({"type": "message", "conversation_id": conversation_id, "text": text, "attachments": []});
+        self.done(frame).await
+    }
+
+    /// Ends the talk.
+    ///
+    /// # Errors
+    /// If it is refused or nobody answers.
+    pub async fn disconnect(&self, conversation_id: &str) -> anyhow::Result<Answer> {
+        self.done(json!({"type": "disconnect", "conversation_id": conversation_id})).await
+    }
+
+    /// Ends after-call work with a code.
+    ///
+    /// # Errors
+    /// If it is refused or nobody answers.
+    pub async fn wrap_up(&self, conversation_id: &str, code: &str) -> anyhow::Result<Answer> {
+        let frame = json!({"type": "wrap_up", "conversation_id": conversation_id, "code": code, "notes": null, "tags": []});
+        self.done(frame).await
+    }
+
+    async fn done(&self, frame: Value) -> anyhow::Result<Answer> {
+        let what = frame["type"].clone();
+        let answer = self.ask(frame).await?;
+        if !answer.ok {
+            bail!("{}'s {what} was refused: {}", self.id, answer.reason);
+        }
+        Ok(answer)
+    }
+
+    /// Asks the gateway for something, again with the same id until it answers; the answer may be a
+    /// refusal.
+    ///
+    /// # Errors
+    /// If nobody answers in time.
+    pub async fn ask(&self, mut frame: Value) -> anyhow::Result<Answer> {
+        let id = format!("{}-{}", self.run, self.asked.fetch_add(1, Ordering::Relaxed));
+        frame["id"] = json!(id);
+        let begun = Stamp::now();
+        let mut sent: Option<Stamp> = None;
+        let what = format!("the answer to {}'s {}", self.id, frame["type"]);
+        wait_for(&what, ANSWER_MAX, || {
+            let answer = self.seen().results.get(&id).cloned();
+            let is_final = answer.as_ref().is_some_and(|answer| answer.ok || answer.reason != "no_answer_yet");
+            if !is_final && sent.is_none_or(|sent| sent.elapsed() > ASK_AGAIN || answer.is_some()) {
+                self.seen().results.remove(&id);
+                sent = self.send(&frame).then(Stamp::now);
+            }
+            async move {
+                match answer.filter(|_| is_final) {
+                    Some(answer) => Ok(answer),
+                    None if sent.is_none() => Err("no connection".to_owned()),
+                    None => Err(format!("no answer after {} ms", begun.elapsed_ms())),
+                }
+            }
+        })
+        .await
+    }
+
+    fn send(&self, frame: &Value) -> bool {
+        let line = lock(&self.line);
+        line.as_ref().is_some_and(|line| line.send(Message::text(frame.to_string())).is_ok())
+    }
+
+    async fn keep_connected(&self) {
+        loop {
+            if let Err(trouble) = self.one_connection().await {
+                self.seen().trouble = trouble.to_string();
+            }
+            lock(&self.line).take();
+            tokio::time::sleep(RECONNECT).await;
+        }
+    }
+
+    async fn one_connection(&self) -> anyhow::Result<()> {
+        let mut request = self.url.as_str().into_client_request()?;
+        request.headers_mut().insert("authorization", format!("Bearer {}", self.token).parse()?);
+        let (socket, _) = tokio_tungstenite::connect_async(request).await?;
+        let (mut out, mut back) = socket.split();
+        let (line, mut asks) = mpsc::unbounded_channel();
+        *lock(&self.line) = Some(line);
+        loop {
+            tokio::select! {
+                ask = asks.recv() => match ask {
+                    Some(ask) => out.send(ask).await?,
+                    None => return Ok(()),
+                },
+                frame = back.next() => match frame {
+                    Some(Ok(Message::Text(text))) => self.shown(&text)?,
+                    Some(Ok(Message::Close(why))) => bail!("the gateway closed: {why:?}"),
+                    Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                    Some(Err(error)) => return Err(error.into()),
+                    None => bail!("the connection is gone"),
+                },
+            }
+        }
+    }
+
+    fn shown(&self, text: &str) -> anyhow::Result<()> {
+        let frame: Value = serde_json::from_str(text)?;
+        self.seen().take(&frame);
+        Ok(())
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.die();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

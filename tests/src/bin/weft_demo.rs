@@ -1,0 +1,7 @@
+//! The demo: `make demo`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,203 @@
+//! The company of the demo: its names, its secrets, and its configuration on any ports and for any
+//! tenant.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::stack::{BASE_DEFAULT, Stack};
+
+/// Ports of the simulated providers, counted from the stack's base.
+pub const WHATSAPP_PORT: u16 = 84;
+/// The same for the receiver of open-messaging webhooks.
+pub const OPEN_PORT: u16 = 85;
+
+/// The tenant that `deploy/demo/` describes.
+pub const TENANT: &str = "demo";
+const ENDPOINT: &str = "demo-meta";
+/// What the numbers' ids begin with in `deploy/demo/`; three digits tell a company's own apart.
+const NUMBERS: &str = "106540000";
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/demo");
+const FILES: [&str; 3] = ["company.yaml", "queues.yaml", "channels.yaml"];
+
+/// A presence of the company on a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Account {
+    /// WhatsApp with a window of 72 hours; queue `parcels`.
+    Parcels,
+    /// WhatsApp without a window; queue `billing`.
+    Billing,
+    /// Open messaging; queue `shop`.
+    Shop,
+}
+
+impl Account {
+    /// The account's id.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Parcels => "whatsapp-parcels",
+            Self::Billing => "whatsapp-billing",
+            Self::Shop => "shop-chat",
+        }
+    }
+
+    /// Its channel.
+    pub const fn channel(self) -> &'static str {
+        match self {
+            Self::Parcels | Self::Billing => "whatsapp",
+            Self::Shop => "open",
+        }
+    }
+
+    /// The queue its conversations go to.
+    pub const fn queue(self) -> &'static str {
+        match self {
+            Self::Parcels => "parcels",
+            Self::Billing => "billing",
+            Self::Shop => "shop",
+        }
+    }
+
+    /// The agents of that queue.
+    pub const fn members(self) -> &'static [&'static str] {
+        match self {
+            Self::Parcels => &["ana", "ben"],
+            Self::Billing => &["cleo", "dan"],
+            Self::Shop => &["eve"],
+        }
+    }
+
+    /// What people call the channel.
+    pub const fn channel_name(self) -> &'static str {
+        match self {
+            Self::Parcels | Self::Billing => "WhatsApp",
+            Self::Shop => "the shop's chat",
+        }
+    }
+}
+
+/// One tenant with the demo's people, queues and accounts.
+#[derive(Debug, Clone)]
+pub struct Company {
+    /// The tenant's id.
+    pub tenant: String,
+    /// The id of its Meta endpoint.
+    pub endpoint: String,
+    /// What Meta signs its webhooks with.
+    pub meta_secret: String,
+    /// What the verification handshake must present.
+    pub verify_token: String,
+    numbers: String,
+    integration: String,
+}
+
+impl Company {
+    /// The demo's company as it is committed.
+    ///
+    /// # Errors
+    /// If the stack does not hold its secrets.
+    pub fn demo(stack: &Stack) -> anyhow::Result<Self> {
+        Self::of(stack, TENANT, ENDPOINT.into(), NUMBERS.into())
+    }
+
+    /// A company of its own with the same configuration; `no` is unique among those of a stack.
+    ///
+    /// # Errors
+    /// If the stack does not hold its secrets.
+    pub fn another(stack: &Stack, tenant: &str, no: u32) -> anyhow::Result<Self> {
+        Self::of(stack, tenant, format!("{tenant}-meta"), format!("2{no:08}"))
+    }
+
+    fn of(stack: &Stack, tenant: &str, endpoint: String, numbers: String) -> anyhow::Result<Self> {
+        Ok(Self {
+            tenant: tenant.to_owned(),
+            endpoint,
+            meta_secret: stack.variable("DEMO_META_APP_SECRET")?.to_owned(),
+            verify_token: stack.variable("DEMO_META_VERIFY_TOKEN")?.to_owned(),
+            numbers,
+            integration: if tenant == TENANT { "shop-chat".into() } else { format!("shop-chat-{tenant}") },
+        })
+    }
+
+    /// The platform's id of an account: a phone number id, an integration id.
+    pub fn provider_account(&self, account: Account) -> String {
+        match account {
+            Account::Parcels => format!("{}000001", self.numbers),
+            Account::Billing => format!("{}000002", self.numbers),
+            Account::Shop => self.integration.clone(),
+        }
+    }
+
+    /// Writes this company's configuration, with the providers on the given ports, into a
+    /// directory; gives the directory.
+    ///
+    /// # Errors
+    /// If the committed files cannot be read or the copies not written.
+    pub fn write(&self, directory: &Path, whatsapp_port: u16, open_port: u16) -> anyhow::Result<PathBuf> {
+        let directory = directory.join(&self.tenant);
+        std::fs::create_dir_all(&directory)?;
+        for file in FILES {
+            let committed = Path::new(COMMITTED).join(file);
+            let text =
+                std::fs::read_to_string(&committed).with_context(|| format!("cannot read {}", committed.display()))?;
+            std::fs::write(directory.join(file), self.rendered(&text, whatsapp_port, open_port))?;
+        }
+        Ok(directory)
+    }
+
+    fn rendered(&self, text: &str, whatsapp_port: u16, open_port: u16) -> String {
+        let (whatsapp, open) = (BASE_DEFAULT + WHATSAPP_PORT, BASE_DEFAULT + OPEN_PORT);
+        let is_tenant = |line: &str| line.trim() == format!("id: {TENANT}");
+        text.lines()
+            .map(|line| {
+                let line = line.replace(&format!("127.0.0.1:{whatsapp}"), &format!("127.0.0.1:{whatsapp_port}"));
+                let line = line.replace(&format!("127.0.0.1:{open}"), &format!("127.0.0.1:{open_port}"));
+                let line = line.replace(&format!("tenant: {TENANT}"), &format!("tenant: {}", self.tenant));
+                let line = if is_tenant(&line) { line.replace(TENANT, &self.tenant) } else { line };
+                let line = line.replace(ENDPOINT, &self.endpoint).replace(NUMBERS, &self.numbers);
+                let provider_id = "provider_account_id: shop-chat";
+                let line = line.replace(provider_id, &format!("provider_account_id: {}", self.integration));
+                line.replace("/webhooks/shop-chat", &format!("/webhooks/{}", self.integration)) + "\n"
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn company(tenant: &str, endpoint: &str, numbers: &str, integration: &str) -> Company {
+        let (secret, token) = (String::new(), String::new());
+        Company {
+            tenant: tenant.into(),
+            endpoint: endpoint.into(),
+            meta_secret: secret,
+            verify_token: token,
+            numbers: numbers.into(),
+            integration: integration.into(),
+        }
+    }
+
+    #[test]
+    fn the_demo_on_the_default_ports_is_what_is_committed() {
+        let demo = company(TENANT, ENDPOINT, NUMBERS, "shop-chat");
+        for file in FILES {
+            let text = std::fs::read_to_string(Path::new(COMMITTED).join(file)).unwrap();
+            let ports = (BASE_DEFAULT + WHATSAPP_PORT, BASE_DEFAULT + OPEN_PORT);
+            assert_eq!(demo.rendered(&text, ports.0, ports.1), text, "{file}");
+        }
+    }
+
+    #[test]
+    fn another_company_shares_nothing_that_tells_it_apart() {
+        let other = company("other", "other-meta", "200000001", "shop-chat-other");
+        for file in FILES {
+            let text = std::fs::read_to_string(Path::new(COMMITTED).join(file)).unwrap();
+            let rendered = other.rendered(&text, 1, 2);
+            for word in ["tenant: demo", "id: demo", ENDPOINT, NUMBERS, ":19084", ":19085"] {
+                assert!(!rendered.contains(word), "{file} still says {word}");
+            }
+        }
+    }
+}

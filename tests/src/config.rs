@@ -1,0 +1,36 @@
+//! What the environment tells; read here and nowhere else in this crate.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+/// Every variable that a stack sets for the programs that run on it.
+pub fn variables() -> BTreeMap<String, String> {
+    std::env::vars()
+        .filter(|(name, _)| name.starts_with("WEFT_") || name.starts_with("DEMO_") || name == "PROMETHEUS_URL")
+        .collect()
+}
+
+/// The directory of the stack that tests run on.
+///
+/// # Errors
+/// If `WEFT_TEST_STACK` is not set, with the way out.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn test_stack() -> anyhow::Result<PathBuf> {
+    std::env::var("WEFT_TEST_STACK")
+        .map(PathBuf::from)
+        .context("WEFT_TEST_STACK is not set: this test needs Kafka, registry and ClickHouse; run `make test`")
+}
+
+/// The directory of this workspace's programs: where the running one lies, or one above for a test.
+///
+/// # Errors
+/// If the system does not say where the running program is.
+pub fn programs() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_exe().context("where does this program lie?")?;
+    let directory = here.parent().context("a program lies in a directory")?;
+    let is_deps = directory.file_name().is_some_and(|name| name == "deps");
+    let above = directory.parent().filter(|_| is_deps);
+    Ok(above.unwrap_or(directory).to_owned())
+}

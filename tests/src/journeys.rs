@@ -1,0 +1,109 @@
+//! The journeys that a message can make, one file each; every one is followed to its report row.
+
+mod after_window;
+mod answered;
+mod bad_input;
+mod leaves_waiting;
+mod no_answer;
+mod open_answered;
+mod owner_gone;
+mod returns;
+mod twice;
+
+use crate::company::Account;
+use crate::world::World;
+
+/// A journey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Journey {
+    /// A new customer is answered.
+    Answered,
+    /// One comes back inside the window.
+    Returns,
+    /// One comes back after the window.
+    AfterWindow,
+    /// One leaves while waiting.
+    LeavesWaiting,
+    /// One is answered over open messaging.
+    OpenAnswered,
+    /// An offer is not answered.
+    NoAnswer,
+    /// An agent's connection dies.
+    OwnerGone,
+    /// Every webhook comes twice and out of order.
+    Twice,
+    /// What should not have come.
+    BadInput,
+}
+
+impl Journey {
+    /// All, in the order in which they are told.
+    pub const ALL: [Self; 9] = [
+        Self::Answered,
+        Self::Returns,
+        Self::AfterWindow,
+        Self::LeavesWaiting,
+        Self::OpenAnswered,
+        Self::NoAnswer,
+        Self::OwnerGone,
+        Self::Twice,
+        Self::BadInput,
+    ];
+
+    /// A headline.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Answered => "A new customer is answered",
+            Self::Returns => "She comes back inside the window",
+            Self::AfterWindow => "Another comes back after the window",
+            Self::LeavesWaiting => "Somebody leaves while waiting",
+            Self::OpenAnswered => "The shop's own chat is answered",
+            Self::NoAnswer => "An offer is not answered",
+            Self::OwnerGone => "An agent's connection dies",
+            Self::Twice => "Every webhook comes twice and out of order",
+            Self::BadInput => "What should not have come",
+        }
+    }
+
+    /// What it is about, for a person.
+    pub const fn story(self) -> &'static str {
+        match self {
+            Self::Answered => answered::STORY,
+            Self::Returns => returns::STORY,
+            Self::AfterWindow => after_window::STORY,
+            Self::LeavesWaiting => leaves_waiting::STORY,
+            Self::OpenAnswered => open_answered::STORY,
+            Self::NoAnswer => no_answer::STORY,
+            Self::OwnerGone => owner_gone::STORY,
+            Self::Twice => twice::STORY,
+            Self::BadInput => bad_input::STORY,
+        }
+    }
+
+    /// The account that it plays on.
+    pub const fn account(self) -> Account {
+        match self {
+            Self::Answered | Self::Returns | Self::NoAnswer | Self::OwnerGone | Self::BadInput => Account::Parcels,
+            Self::AfterWindow | Self::Twice => Account::Billing,
+            Self::LeavesWaiting | Self::OpenAnswered => Account::Shop,
+        }
+    }
+
+    /// Plays it to the end.
+    ///
+    /// # Errors
+    /// Saying what did not happen as it should.
+    pub async fn play(self, world: &World) -> anyhow::Result<()> {
+        match self {
+            Self::Answered => answered::play(world).await.map(drop),
+            Self::Returns => returns::play(world).await,
+            Self::AfterWindow => after_window::play(world).await,
+            Self::LeavesWaiting => leaves_waiting::play(world).await,
+            Self::OpenAnswered => open_answered::play(world).await,
+            Self::NoAnswer => no_answer::play(world).await,
+            Self::OwnerGone => owner_gone::play(world).await,
+            Self::Twice => twice::play(world).await,
+            Self::BadInput => bad_input::play(world).await,
+        }
+    }
+}
