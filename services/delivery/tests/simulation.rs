@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use delivery::core::Delivery;
 use delivery::core::effect::{Effect, Send};
-use delivery::core::event::{Account, AccountKey, Answer, Asked, CallEnded, Event, Heard, Outcome, Receipt, Refusal, Route};
+use delivery::core::event::{Account, AccountKey, Answer, Asked, CallEnded, Event, Heard, Outcome, Receipt, Refusal, Route, WhenUnknown};
 use delivery::core::rows::Phase;
-use schemas::config::OnAmbiguous;
 use schemas::ids::{ConversationId, CustomerKey, EventId, KeySecret, MessageId};
 use schemas::records::{Channel, Content, Customer, DeliveryEventKind, Direction, MessageAdded, ReceiptStatus};
 use stream::Timestamp;
@@ -79,7 +78,7 @@ impl World {
             route: Route::default(),
             schedule_ms: Some(SCHEDULE_MS.to_vec()),
             order_hold_max_ms: (n == 2).then_some(8_000),
-            on_ambiguous: if n == 1 { OnAmbiguous::AtMostOnce } else { OnAmbiguous::AtLeastOnce },
+            when_unknown: if n == 1 { WhenUnknown::Hold } else { WhenUnknown::SendAgain },
         };
         self.apply(Event::Configured(account_key(n), Some(Box::new(account))));
     }

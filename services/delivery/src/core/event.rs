@@ -1,6 +1,5 @@
 //! What can happen to a partition's deliveries.
 
-use schemas::config::{OnAmbiguous, SecretRef};
 use schemas::ids::{AccountId, ConversationId, CustomerKey, EventId, MessageId, StintId, TenantId};
 use schemas::records::{Channel, Customer, MessageAdded, Millis, ReceiptStatus};
 use serde::{Deserialize, Serialize};
@@ -50,7 +49,26 @@ pub struct Account {
     /// How long a later message waits for an earlier one; null: the channel's own.
     pub order_hold_max_ms: Option<i64>,
     /// What an unknown outcome leads to.
-    pub on_ambiguous: OnAmbiguous,
+    pub when_unknown: WhenUnknown,
+}
+
+/// What an unknown outcome leads to (D1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum WhenUnknown {
+    /// Send again: may arrive twice.
+    #[default]
+    SendAgain,
+    /// Hold for a proof: may not arrive.
+    Hold,
+}
+
+/// Where a secret stands; never the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SecretPlace {
+    /// An environment variable.
+    Env(String),
+    /// A file.
+    File(String),
 }
 
 /// Where an account's messages leave; secrets by reference.
@@ -63,11 +81,11 @@ pub struct Route {
     /// Base address of the provider's API; null: the provider's own.
     pub api_url: Option<String>,
     /// The provider's access token.
-    pub access_token: Option<SecretRef>,
+    pub access_token: Option<SecretPlace>,
     /// Open messaging: where messages are posted.
     pub webhook_url: Option<String>,
     /// Open messaging: live signing secrets.
-    pub webhook_secrets: Vec<SecretRef>,
+    pub webhook_secrets: Vec<SecretPlace>,
     /// Longest time of one call, milliseconds.
     pub timeout_ms: i64,
 }

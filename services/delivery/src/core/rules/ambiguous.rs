@@ -1,10 +1,10 @@
 //! D1: nobody knows whether a call arrived. It is said so; then the account decides between
 //! perhaps twice and perhaps never.
 
-use schemas::config::OnAmbiguous;
 use schemas::records::{Ambiguous, DeliveryEventKind};
 use stream::Timestamp;
 
+use crate::core::event::WhenUnknown;
 use crate::core::rows::{Message, Phase};
 use crate::core::rules::{capabilities, outcome};
 use crate::core::step::{About, Step};
@@ -17,12 +17,12 @@ pub(crate) fn unknown(step: &mut Step<'_>, mut message: Message, at: Timestamp, 
     let ambiguous = Ambiguous { reason: reason.into() };
     step.say(About::message(&message), at.as_ms(), DeliveryEventKind::Ambiguous(ambiguous));
     let account = step.state.account(&message.asked.account());
-    match account.map(|account| account.on_ambiguous).unwrap_or_default() {
-        OnAmbiguous::AtLeastOnce => {
+    match account.map(|account| account.when_unknown).unwrap_or_default() {
+        WhenUnknown::SendAgain => {
             let least_ms = capabilities::ambiguous_wait_ms(message.asked.channel);
             outcome::retry(step, message, at, outcome::Again { reason, least_ms });
         }
-        OnAmbiguous::AtMostOnce => {
+        WhenUnknown::Hold => {
             message.last_reason = reason.into();
             message.phase = Phase::Held(at.plus_ms(HOLD_MS_MAX));
             step.state.set_message(message.asked.added.message_id, message);
@@ -32,10 +32,9 @@ pub(crate) fn unknown(step: &mut Step<'_>, mut message: Message, at: Timestamp, 
 
 #[cfg(test)]
 mod tests {
-    use crate::core::event::Outcome;
+    use crate::core::event::{Outcome, WhenUnknown};
     use crate::core::rules::support::{Bench, account, asked, kinds};
-    use schemas::config::OnAmbiguous;
-    use schemas::records::{Channel, ReceiptStatus};
+        use schemas::records::{Channel, ReceiptStatus};
 
     const UNKNOWN: Outcome = Outcome::Unknown { reason: "timeout" };
 
@@ -51,7 +50,7 @@ mod tests {
     #[test]
     fn at_most_once_holds_until_a_receipt_proves_it() {
         let mut once = account(Channel::Whatsapp);
-        once.on_ambiguous = OnAmbiguous::AtMostOnce;
+        once.when_unknown = WhenUnknown::Hold;
         let mut bench = Bench::with(once.clone());
         bench.ask(asked(1, "ada"));
         assert_eq!(kinds(&bench.called(1, UNKNOWN)), ["ambiguous timeout"]);

@@ -1,6 +1,5 @@
 //! A bench for the tables of tests: one partition, one account, a clock.
 
-use schemas::config::OnAmbiguous;
 use schemas::ids::{CustomerKey, KeySecret, MessageId};
 use schemas::records::{
     Channel, Content, Customer, DeliveryEventKind, Direction, MessageAdded, ReceiptStatus, Sender, SenderKind,
@@ -9,7 +8,7 @@ use stream::testing::TaskDriver;
 use stream::Timestamp;
 
 use crate::core::effect::{Effect, Send};
-use crate::core::event::{Account, AccountKey, Asked, CallEnded, Event, Outcome, Receipt, Route};
+use crate::core::event::{Account, AccountKey, Asked, CallEnded, Event, Outcome, Receipt, Route, WhenUnknown};
 use crate::core::rows::Phase;
 use crate::core::state::Deliveries;
 use crate::core::{Delivery, Policy};
@@ -31,7 +30,7 @@ pub(crate) fn account(channel: Channel) -> Account {
         route: Route::default(),
         schedule_ms: None,
         order_hold_max_ms: None,
-        on_ambiguous: OnAmbiguous::AtLeastOnce,
+        when_unknown: WhenUnknown::SendAgain,
     }
 }
 

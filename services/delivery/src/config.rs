@@ -1,0 +1,40 @@
+//! What delivery is told.
+
+use std::net::SocketAddr;
+
+use schemas::codec::RegistrySettings;
+use secrecy::SecretString;
+use serde::Deserialize;
+use stream::KafkaSettings;
+use telemetry::LogSettings;
+
+/// All that delivery wants to know.
+#[derive(Debug, Deserialize)]
+pub struct Config {
+    /// Signs the ids that leave the house.
+    pub key_secret: SecretString,
+    /// Logging.
+    pub log: LogSettings,
+    /// Kafka.
+    pub kafka: KafkaSettings,
+    /// The schema registry.
+    pub schema_registry: RegistrySettings,
+    /// Its own section.
+    pub delivery: DeliverySettings,
+}
+
+/// The section `[delivery]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverySettings {
+    /// Where probes and metrics are answered.
+    pub admin_listen: SocketAddr,
+    /// Calls of one account that may be out at one time, per partition.
+    pub account_calls_max: usize,
+    /// Longest time to connect to a provider or webhook, milliseconds.
+    pub connect_timeout_ms: u64,
+    /// Ports that may be called on public hosts.
+    pub ports: Vec<u16>,
+    /// Hosts that may be called without TLS, on any port and at private addresses.
+    pub internal_hosts: Vec<String>,
+}

@@ -1,0 +1,81 @@
+//! `config.entities`: channel accounts.
+
+use schemas::codec::Codec;
+use schemas::config::{ChannelAccount, Entity, EntityKind, OnAmbiguous, SecretRef};
+use schemas::ids::AccountId;
+use schemas::records::ConfigEntity;
+use stream::{InputRecord, Reject};
+
+use crate::core::event::{Account, AccountKey, Event, Route, SecretPlace, WhenUnknown};
+
+const TIMEOUT_MS: i64 = 10_000;
+
+pub(super) fn read(codec: &Codec, record: &InputRecord<'_>) -> Result<Option<Event>, Reject> {
+    let Some(key) = account(record)? else { return Ok(None) };
+    if record.payload.is_none() {
+        return Ok(Some(Event::Configured(key, None)));
+    }
+    let entity: ConfigEntity = super::decode(codec, record)?;
+    match Entity::from_json(EntityKind::ChannelAccount, &entity.body) {
+        Ok(Entity::ChannelAccount(spec)) => {
+            let account = translate(&key.account, *spec)?;
+            Ok(Some(Event::Configured(key, Some(Box::new(account)))))
+        }
+        Ok(_) => Ok(None),
+        Err(error) => Err(bad(format!("ChannelAccount: {error}"))),
+    }
+}
+
+fn bad(detail: String) -> Reject {
+    Reject::new("bad_configuration", detail)
+}
+
+/// The account that the key `tenant/ChannelAccount/id` names; none for other kinds.
+fn account(record: &InputRecord<'_>) -> Result<Option<AccountKey>, Reject> {
+    let key = record.key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
+    let mut parts = key.splitn(3, '/');
+    let (Some(tenant), Some(kind), Some(id)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Reject::new("wrong_key", format!("expected tenant/Kind/id, found {key:?}")));
+    };
+    let is_account = EntityKind::from_name(kind) == Some(EntityKind::ChannelAccount);
+    Ok(is_account.then(|| AccountKey { tenant: tenant.into(), account: id.into() }))
+}
+
+fn translate(id: &AccountId, spec: ChannelAccount) -> Result<Account, Reject> {
+    let outbound = spec.outbound;
+    let waits = outbound.retry_schedule_s.iter().map(|seconds| milliseconds(*seconds)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Account {
+        channel: spec.channel,
+        route: Route {
+            name: spec.name,
+            provider_account_id: spec.provider_account_id.unwrap_or_else(|| id.to_string()),
+            api_url: outbound.api_url,
+            access_token: outbound.access_token.map(place),
+            webhook_url: outbound.webhook_url,
+            webhook_secrets: outbound.webhook_secrets.into_iter().map(place).collect(),
+            timeout_ms: outbound.timeout_ms.filter(|ms| *ms > 0).unwrap_or(TIMEOUT_MS),
+        },
+        schedule_ms: (!waits.is_empty()).then_some(waits),
+        order_hold_max_ms: outbound.order_hold_max_s.map(|seconds| seconds.saturating_mul(1_000)),
+        when_unknown: match outbound.on_ambiguous {
+            OnAmbiguous::AtLeastOnce => WhenUnknown::SendAgain,
+            OnAmbiguous::AtMostOnce => WhenUnknown::Hold,
+        },
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+fn milliseconds(seconds: f64) -> Result<i64, Reject> {
+    const SECONDS_MAX: f64 = 30.0 * 86_400.0;
+    if !(0.0..=SECONDS_MAX).contains(&seconds) {
+        return Err(bad(format!("retry_schedule_s: expected 0 to {SECONDS_MAX} seconds, found {seconds}")));
+    }
+    Ok((seconds * 1_000.0).round() as i64)
+}
+
+fn place(secret: SecretRef) -> SecretPlace {
+    match secret {
+        SecretRef::Env(name) => SecretPlace::Env(name),
+        SecretRef::File(path) => SecretPlace::File(path),
+    }
+}

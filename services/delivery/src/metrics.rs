@@ -1,0 +1,80 @@
+//! Every metric of delivery.
+
+use prometheus::Registry;
+use schemas::records::{DeliveryEvent, DeliveryEventKind};
+
+use crate::core::effect::{Effect, Ignored};
+
+telemetry::metrics! {
+    /// What delivery counts; decisions, a batch decided twice included.
+    pub struct Metrics {
+        /// Attempts by their end: sent, ambiguous, retrying, failed, refused, exhausted.
+        attempts: IntCounterVec = "delivery_attempts_total" ["channel", "outcome"],
+        /// Attempts of which nobody knows whether they arrived.
+        ambiguous: IntCounterVec = "delivery_ambiguous_total" ["channel"],
+        /// Messages that were not sent because they must not be.
+        refused: IntCounterVec = "outbound_refused_total" ["channel", "reason"],
+        /// Receipts that moved a message forward.
+        receipts: IntCounterVec = "delivery_receipts_total" ["channel", "status"],
+        /// Inputs that came before, or say nothing new.
+        duplicates: IntCounterVec = "duplicates_total" ["service"],
+        /// Receipts about no message of ours, or one of too long ago.
+        foreign: IntCounter = "delivery_foreign_receipts_total" [],
+        /// Accounts paused or with an open circuit, each time this changes, by what it becomes.
+        accounts: IntCounterVec = "delivery_account_changes_total" ["breaker"],
+        /// Time of one call to a provider or webhook.
+        call_seconds: HistogramVec = "delivery_call_seconds" ["channel"]
+            buckets [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0],
+    }
+}
+
+impl Metrics {
+    /// Makes and registers them, those without labels of the world at zero.
+    ///
+    /// # Errors
+    /// When one of the names is taken.
+    pub fn start(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = Self::register(registry)?;
+        metrics.duplicates.with_label_values(&["delivery"]);
+        Ok(metrics)
+    }
+
+    /// Counts what the machine wants done.
+    pub fn count(&self, effect: &Effect) {
+        match effect {
+            Effect::Event(event) => self.count_event(event),
+            Effect::Account(state) => self.accounts.with_label_values(&[&state.breaker]).inc(),
+            Effect::Ignored(Ignored::Foreign) => self.foreign.inc(),
+            Effect::Ignored(Ignored::Repeated | Ignored::Stale) => {
+                self.duplicates.with_label_values(&["delivery"]).inc();
+            }
+            Effect::Send(_) | Effect::DeadLetter(_) => {}
+        }
+    }
+
+    fn count_event(&self, event: &DeliveryEvent) {
+        let (channel, kind) = (event.channel.as_str(), event.kind.name());
+        match &event.kind {
+            DeliveryEventKind::Sent(_)
+            | DeliveryEventKind::Retrying(_)
+            | DeliveryEventKind::Failed(_)
+            | DeliveryEventKind::Exhausted(_) => self.attempts.with_label_values(&[channel, kind]).inc(),
+            DeliveryEventKind::Ambiguous(_) => {
+                self.attempts.with_label_values(&[channel, kind]).inc();
+                self.ambiguous.with_label_values(&[channel]).inc();
+            }
+            DeliveryEventKind::Refused(refused) => {
+                self.attempts.with_label_values(&[channel, kind]).inc();
+                self.refused.with_label_values(&[channel, &refused.reason]).inc();
+            }
+            DeliveryEventKind::Delivered(_) | DeliveryEventKind::Read(_) => {
+                self.receipts.with_label_values(&[channel, kind]).inc();
+            }
+            DeliveryEventKind::Claimed(_)
+            | DeliveryEventKind::BotTurnFinished(_)
+            | DeliveryEventKind::DataActionFinished(_)
+            | DeliveryEventKind::MediaStored(_)
+            | DeliveryEventKind::Unknown(_) => {}
+        }
+    }
+}

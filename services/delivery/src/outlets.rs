@@ -1,0 +1,108 @@
+//! Effects to records, and claimed sends to calls.
+
+pub mod address;
+pub mod channels;
+pub mod performer;
+pub mod secrets;
+
+use schemas::codec::Codec;
+use schemas::ids::EventId;
+use schemas::records::{ConversationEvent, ConversationEventKind, DeadLetter, Record};
+use schemas::topics::{CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS, Topic, dead_letter_topic};
+use stream::{Outbox, Output};
+
+use crate::core::effect::{Effect, Exhaustion, Send};
+use crate::core::event::Asked;
+
+pub use performer::{Calls, Performer};
+
+/// Writes what the machine wants said and hands out what it wants sent. Counts are not records.
+pub fn speak(codec: &Codec, effect: Effect, out: &mut Outbox<Send>) {
+    match effect {
+        Effect::Event(event) => out.record(output(codec, DELIVERY_EVENTS, event.customer_key.to_string(), &*event)),
+        Effect::Account(state) => {
+            let key = format!("{}/{}", state.tenant, state.account_id);
+            out.record(output(codec, DELIVERY_ACCOUNTS, key, &*state));
+        }
+        Effect::Send(send) => out.request(*send),
+        Effect::DeadLetter(exhaustion) => out.record(exhausted(codec, *exhaustion)),
+        Effect::Ignored(_) => {}
+    }
+}
+
+fn output<R: Record>(codec: &Codec, topic: Topic, key: String, record: &R) -> Output {
+    let bytes = codec.encode(topic.name, record).expect("records fit their schemas; tests/schemas.rs");
+    Output::new(topic.name, key, bytes)
+}
+
+/// The dead letter of a message given up; its source is written again from what was kept of it,
+/// the same record in this build's schema.
+fn exhausted(codec: &Codec, exhaustion: Exhaustion) -> Output {
+    let Exhaustion { asked, attempts, reason, at } = exhaustion;
+    let key = asked.customer_key.to_string();
+    let coordinates = format!("{}-{}@{}", asked.topic, asked.partition, asked.offset);
+    let dead = DeadLetter {
+        event_id: EventId::derive(&["dead letter", "delivery", &coordinates]),
+        tenant: asked.tenant.clone(),
+        occurred_at: at,
+        recorded_at: at,
+        source_topic: asked.topic.clone(),
+        source_partition: asked.partition,
+        source_offset: asked.offset,
+        source_key: Some(key.clone().into_bytes()),
+        source_timestamp: asked.timestamp.as_ms(),
+        reason: "exhausted".into(),
+        detail: reason,
+        service: "delivery".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        attempt: i32::try_from(attempts).unwrap_or(i32::MAX),
+        source_value: Some(output(codec, CONVERSATION_EVENTS, key.clone(), &source(asked)).payload.unwrap_or_default()),
+        ..DeadLetter::default()
+    };
+    let topic = dead_letter_topic(CONVERSATION_EVENTS.name);
+    let bytes = codec.encode(&topic, &dead).expect("a dead letter fits its schema; tests/schemas.rs");
+    Output::new(topic, key, bytes)
+}
+
+fn source(asked: Asked) -> ConversationEvent {
+    ConversationEvent {
+        event_id: asked.event_id,
+        tenant: asked.tenant,
+        occurred_at: asked.occurred_at,
+        recorded_at: asked.recorded_at,
+        conversation_id: asked.conversation_id,
+        stint_id: asked.stint_id,
+        seq: asked.seq,
+        channel: asked.channel,
+        account_id: asked.account_id,
+        customer_key: asked.customer_key,
+        kind: ConversationEventKind::MessageAdded(Box::new(asked.added)),
+    }
+}
+
+/// The bytes of a refused record's dead letter. Its tenant is empty: it stands in what could not
+/// be read.
+pub fn refused(codec: &Codec, letter: &stream::DeadLetter<'_>) -> Vec<u8> {
+    let source = letter.record;
+    let at = source.timestamp.as_ms();
+    let headers = source.headers.iter();
+    let dead = DeadLetter {
+        event_id: EventId::derive(&["dead letter", "delivery", &source.coordinates()]),
+        occurred_at: at,
+        recorded_at: at,
+        source_topic: source.topic.to_owned(),
+        source_partition: source.partition,
+        source_offset: source.offset,
+        source_key: source.key.map(<[u8]>::to_vec),
+        source_value: source.payload.map(<[u8]>::to_vec),
+        source_headers: headers.map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into())).collect(),
+        source_timestamp: at,
+        reason: letter.reason.to_owned(),
+        detail: letter.detail.to_owned(),
+        service: "delivery".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        attempt: i32::try_from(letter.attempt).unwrap_or(i32::MAX),
+        ..DeadLetter::default()
+    };
+    codec.encode(&dead_letter_topic(source.topic), &dead).expect("a dead letter fits its schema; tests/schemas.rs")
+}

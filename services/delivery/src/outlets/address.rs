@@ -1,0 +1,163 @@
+//! Where we may call: public hosts over TLS on the allowed ports, and the internal hosts that the
+//! operator named. The address is checked where it is resolved, so that the one connected to is the
+//! one that was checked.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::Url;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// What the operator allows.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    ports: Arc<[u16]>,
+    internal_hosts: Arc<[String]>,
+}
+
+impl Addresses {
+    /// Ports of public hosts, and hosts that may be called in any way.
+    pub fn new(ports: &[u16], internal_hosts: &[String]) -> Self {
+        Self { ports: ports.into(), internal_hosts: internal_hosts.into() }
+    }
+
+    /// The address, if it may be called as far as can be told before it is resolved.
+    ///
+    /// # Errors
+    /// What is wrong with it, from a closed set.
+    pub fn check(&self, url: &str) -> Result<Url, &'static str> {
+        let url = Url::parse(url).map_err(|_| "bad_url")?;
+        let host = url.host_str().ok_or("bad_url")?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("credentials_in_url");
+        }
+        if self.is_internal(host) {
+            return if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err("bad_url") };
+        }
+        if url.scheme() != "https" {
+            return Err("not_https");
+        }
+        if !url.port_or_known_default().is_some_and(|port| self.ports.contains(&port)) {
+            return Err("port_refused");
+        }
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        if literal.is_ok_and(|address| !is_public(address)) {
+            return Err("address_refused");
+        }
+        Ok(url)
+    }
+
+    fn is_internal(&self, host: &str) -> bool {
+        self.internal_hosts.iter().any(|internal| internal.eq_ignore_ascii_case(host))
+    }
+}
+
+impl Resolve for Addresses {
+    fn resolve(&self, name: Name) -> Resolving {
+        let is_internal = self.is_internal(name.as_str());
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<SocketAddr> = found.filter(|found| is_internal || is_public(found.ip())).collect();
+            if allowed.is_empty() {
+                return Err(format!("{} has no address that may be called", name.as_str()).into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address is reachable by everybody (IANA special-purpose registries), whatever it is
+/// wrapped in.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let is_special = address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_documentation()
+        || address.is_multicast()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99)
+        || (a == 198 && (18..20).contains(&b));
+    !is_special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let segments = address.segments();
+    let embedded = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match segments {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
+        [0x2002, high, low, ..] => embedded(high, low),
+        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        [first, ..] => (0x2000..0x4000).contains(&first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_hosts_over_tls_and_named_internal_ones_may_be_called() {
+        let addresses = Addresses::new(&[443], &["127.0.0.1".into(), "demo.internal".into()]);
+        for (url, expected) in [
+            ("https://graph.facebook.com/v25.0/1/messages", Ok(())),
+            ("http://127.0.0.1:4000/hook", Ok(())),
+            ("http://demo.internal:4000/hook", Ok(())),
+            ("http://graph.facebook.com/", Err("not_https")),
+            ("https://graph.facebook.com:8443/", Err("port_refused")),
+            ("https://user:word@shop.example/", Err("credentials_in_url")),
+            ("https://127.0.0.2/", Err("address_refused")),
+            ("https://10.1.2.3/", Err("address_refused")),
+            ("https://0x7f000002/", Err("address_refused")),
+            ("https://[::1]/", Err("address_refused")),
+            ("https://[::ffff:10.0.0.1]/", Err("address_refused")),
+            ("https://169.254.169.254/latest", Err("address_refused")),
+            ("file:///etc/passwd", Err("bad_url")),
+            ("nonsense", Err("bad_url")),
+        ] {
+            assert_eq!(addresses.check(url).map(drop), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn special_addresses_are_not_public() {
+        for (address, expected) in [
+            ("93.184.215.14", true),
+            ("100.64.0.1", false),
+            ("192.168.0.1", false),
+            ("198.18.0.1", false),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("2606:4700::1", true),
+            ("fd00::1", false),
+            ("fe80::1", false),
+            ("64:ff9b::a00:1", false),
+            ("64:ff9b::5db8:d70e", true),
+            ("2002:a00:1::", false),
+            ("2001:db8::1", false),
+            ("::", false),
+        ] {
+            assert_eq!(is_public(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_private_address_is_not_resolved() {
+        let resolve = |addresses: Addresses| addresses.resolve("localhost".parse().unwrap());
+        assert!(resolve(Addresses::new(&[443], &[])).await.is_err());
+        assert!(resolve(Addresses::new(&[443], &["localhost".into()])).await.is_ok());
+    }
+}

@@ -1,0 +1,84 @@
+//! The rooms joined for the runtime.
+
+use schemas::codec::Codec;
+use schemas::ids::KeySecret;
+use schemas::topics::{
+    CHANNEL_INBOUND, CONFIG_ENTITIES, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS, DELIVERY_REQUESTS, Topic,
+};
+use stream::{DeadLetter, InputRecord, Inputs, Outbox, Reject, Station, clock};
+
+use crate::core::effect::{Effect, Send};
+use crate::core::event::{CallEnded, Event, Outcome};
+use crate::core::rows::Phase;
+use crate::core::state::Deliveries;
+use crate::core::{Delivery, Policy};
+use crate::metrics::Metrics;
+use crate::{intake, outlets};
+
+/// Every topic that delivery reads or writes.
+pub const TOPICS: [Topic; 6] =
+    [CONVERSATION_EVENTS, DELIVERY_REQUESTS, CHANNEL_INBOUND, CONFIG_ENTITIES, DELIVERY_EVENTS, DELIVERY_ACCOUNTS];
+
+/// Delivery as the runtime sees it.
+pub struct DeliveryStation {
+    machine: Delivery,
+    codec: Codec,
+    secret: KeySecret,
+    metrics: Metrics,
+}
+
+impl DeliveryStation {
+    /// From a codec made for [`TOPICS`].
+    pub fn new(policy: Policy, codec: Codec, secret: KeySecret, metrics: Metrics) -> Self {
+        Self { machine: Delivery { policy }, codec, secret, metrics }
+    }
+}
+
+impl Station for DeliveryStation {
+    type Machine = Delivery;
+    type Request = Send;
+    type Outcome = CallEnded;
+
+    fn machine(&self) -> &Delivery {
+        &self.machine
+    }
+
+    fn inputs(&self) -> Inputs {
+        Inputs::new([CONVERSATION_EVENTS.name, DELIVERY_REQUESTS.name, CHANNEL_INBOUND.name])
+            .config([CONFIG_ENTITIES.name])
+    }
+
+    fn intake(&self, record: &InputRecord<'_>) -> Result<Option<Event>, Reject> {
+        intake::read(&self.codec, &self.secret, record)
+    }
+
+    fn waits(&self, record: &InputRecord<'_>) -> Option<&'static str> {
+        intake::waits(&self.codec, record)
+    }
+
+    fn outlet(&self, effect: Effect, out: &mut Outbox<Send>) {
+        self.metrics.count(&effect);
+        outlets::speak(&self.codec, effect, out);
+    }
+
+    fn outcome(&self, outcome: &CallEnded) -> Event {
+        Event::Called(outcome.clone())
+    }
+
+    /// Calls that were out when the last process ended may have arrived (D1).
+    fn lost(&self, state: &Deliveries) -> Vec<Event> {
+        let at = clock::now();
+        let claimed = state.messages().filter(|(_, message)| message.phase == Phase::Claimed);
+        let lost = claimed.map(|(id, message)| CallEnded {
+            message_id: *id,
+            attempt_no: message.attempts,
+            at,
+            outcome: Outcome::Unknown { reason: "process_ended" },
+        });
+        lost.map(Event::Called).collect()
+    }
+
+    fn dead_letter(&self, letter: &DeadLetter<'_>) -> Vec<u8> {
+        outlets::refused(&self.codec, letter)
+    }
+}
