@@ -129,20 +129,15 @@ fn in_any_order_numbers_have_no_gaps_and_each_accepted_message_counts_once() {
         let events = script.into_iter().zip(times).flat_map(|((event, _), now)| driver.apply(event, now));
         for effect in events.collect::<Vec<_>>() {
             let Effect::Said(event) = effect else { continue };
-            match &event.kind {
-                ConversationEventKind::MessageAdded(message) => {
-                    let seq = last.entry(event.conversation_id).or_insert(0);
-                    *seq += 1;
-                    assert_eq!(event.seq, *seq, "seed {seed}");
-                    assert!(ids.insert(message.message_id), "seed {seed}");
-                }
-                ConversationEventKind::Opened(_) => {
-                    assert_eq!(open.insert(event.customer_key, event.conversation_id), None, "seed {seed}: two open");
-                }
-                ConversationEventKind::Closed(_) => {
-                    assert_eq!(open.remove(&event.customer_key), Some(event.conversation_id), "seed {seed}");
-                }
-                _ => {}
+            if let ConversationEventKind::MessageAdded(message) = &event.kind {
+                let seq = last.entry(event.conversation_id).or_insert(0);
+                *seq += 1;
+                assert_eq!(event.seq, *seq, "seed {seed}");
+                assert!(ids.insert(message.message_id), "seed {seed}");
+            } else if let ConversationEventKind::Opened(_) = &event.kind {
+                assert_eq!(open.insert(event.customer_key, event.conversation_id), None, "seed {seed}: two open");
+            } else if let ConversationEventKind::Closed(_) = &event.kind {
+                assert_eq!(open.remove(&event.customer_key), Some(event.conversation_id), "seed {seed}");
             }
         }
         assert!(ids.len() > 50, "seed {seed}: the script did too little");
@@ -156,10 +151,10 @@ fn every_record_has_an_id_of_its_own() {
         let mut ids = BTreeSet::new();
         for (event, now) in script(&mut Dice(seed)) {
             for effect in driver.apply(event, now) {
-                match effect {
-                    Effect::Said(event) => assert!(ids.insert(event.event_id), "seed {seed}: {event:?}"),
-                    Effect::Told(command) => assert!(ids.insert(command.event_id), "seed {seed}: {command:?}"),
-                    _ => {}
+                if let Effect::Said(event) = effect {
+                    assert!(ids.insert(event.event_id), "seed {seed}: {event:?}");
+                } else if let Effect::Told(command) = effect {
+                    assert!(ids.insert(command.event_id), "seed {seed}: {command:?}");
                 }
             }
         }

@@ -187,10 +187,7 @@ pub(crate) fn configured(key: SettingKey, setting: Option<Setting>) -> Event {
 }
 
 fn events(effects: &[Effect]) -> impl Iterator<Item = &ConversationEvent> {
-    effects.iter().filter_map(|effect| match effect {
-        Effect::Said(event) => Some(event.as_ref()),
-        _ => None,
-    })
+    effects.iter().filter_map(|effect| if let Effect::Said(event) = effect { Some(event.as_ref()) } else { None })
 }
 
 /// What was said: kind and sequence number.
@@ -219,16 +216,10 @@ pub(crate) fn added(effects: &[Effect]) -> Vec<i64> {
 pub(crate) fn told(effects: &[Effect]) -> Vec<RoutingCommandKind> {
     effects
         .iter()
-        .filter_map(|effect| match effect {
-            Effect::Told(command) => Some(command.kind.clone()),
-            _ => None,
-        })
+        .filter_map(|effect| if let Effect::Told(command) = effect { Some(command.kind.clone()) } else { None })
         .collect()
 }
 
 pub(crate) fn shown(effects: &[Effect]) -> Option<ConversationView> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Shown(view) => Some(view.as_ref().clone()),
-        _ => None,
-    })
+    effects.iter().find_map(|effect| if let Effect::Shown(view) = effect { Some(view.as_ref().clone()) } else { None })
 }

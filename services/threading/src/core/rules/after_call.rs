@@ -133,10 +133,9 @@ mod tests {
         driver.apply(released(ADA, 1), at(200));
         driver.apply(connect(ADA, 2, 2, agent("bea")), at(300));
         let effects = driver.apply(send(ADA, "c1", "bea", 2), at(400));
-        let turn = kinds(&effects).into_iter().find_map(|kind| match kind {
-            ConversationEventKind::TurnEnded(turn) => Some(turn),
-            _ => None,
-        });
+        let turn = kinds(&effects)
+            .into_iter()
+            .find_map(|kind| if let ConversationEventKind::TurnEnded(turn) = kind { Some(turn) } else { None });
         assert_eq!(turn.map(|turn| (turn.started_at, turn.is_first_response)), Some((START, true)));
     }
 }

@@ -101,9 +101,12 @@ mod tests {
         for n in 0..3 {
             let day = i64::from(n) * 30 * DAY;
             let effects = driver.apply(message(ADA, &format!("m{n}")), at(day));
-            opened.extend(kinds(&effects).into_iter().filter_map(|kind| match kind {
-                ConversationEventKind::Opened(opened) => Some((opened.predecessor, opened.is_new_customer)),
-                _ => None,
+            opened.extend(kinds(&effects).into_iter().filter_map(|kind| {
+                if let ConversationEventKind::Opened(opened) = kind {
+                    Some((opened.predecessor, opened.is_new_customer))
+                } else {
+                    None
+                }
             }));
             driver.apply(disconnect_to(stint_id(ADA, n + 1, 1), ADA, 0, 1), at(day + 1));
         }

@@ -118,9 +118,8 @@ mod tests {
     use schemas::records::{ConversationEventKind, RoutingCommandKind, SenderKind};
 
     fn refusal(effects: &[crate::core::effect::Effect]) -> Option<String> {
-        kinds(effects).into_iter().find_map(|kind| match kind {
-            ConversationEventKind::MessageRefused(refused) => Some(refused.reason),
-            _ => None,
+        kinds(effects).into_iter().find_map(|kind| {
+            if let ConversationEventKind::MessageRefused(refused) = kind { Some(refused.reason) } else { None }
         })
     }
 
