@@ -188,7 +188,11 @@ pub const TABLES: &[(&str, Partitions, &[&str])] = &[
         Partitions::Customer,
         &["task", "customers", "stints", "attributes", "names", "seen", "commands", "settings"],
     ),
-    ("routing", Partitions::Domain, &["task", "settings", "agents", "work", "parts", "connections", "commands"]),
+    (
+        "routing",
+        Partitions::Domain,
+        &["task", "settings", "tenants", "agents", "connections", "work", "parts", "queues", "commands"],
+    ),
     ("delivery", Partitions::Customer, &["task", "settings", "messages", "sent", "customers", "accounts", "receipts"]),
 ];
 

@@ -1,0 +1,485 @@
+//! For any order, duplicate, abort, crash and restore: the same answers, and what must never
+//! happen does not. (The state's own invariants, R14 among them, are checked after every step by
+//! the driver.)
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemas::config::EntityKind;
+use schemas::ids::{AgentId, CommandId, ConversationId, CustomerKey, EventId, PartId, StintId};
+use schemas::records::{
+    AgentAsk, Cause, Channel, ConnectionChange, ConnectionsHeld, Content, ConversationCommandKind, CustomerLeft,
+    Millis, PartEnded, Presence, RoutingCommand, RoutingCommandKind, RoutingEvent, RoutingEventKind, SegmentKind,
+    Sender, SenderKind, SetPresence, Spoke, WorkArrived, WrapUpAsk,
+};
+use stream::Timestamp;
+use stream::testing::TaskDriver;
+
+use super::Routing;
+use super::effect::Effect;
+use super::event::Event;
+use super::rules::capacity;
+use super::state::{Stage, State};
+use super::testing::{configured, conversation, tenant};
+
+const AGENTS: [&str; 4] = ["ada", "ben", "cyd", "dan"];
+const QUEUES: [&str; 3] = ["sales", "vip", "slow"];
+const CONVERSATIONS: u64 = 12;
+const STEPS: u32 = 500;
+const SEEDS: u64 = 30;
+
+/// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, good enough to choose by.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % sides
+    }
+
+    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[usize::try_from(self.roll(of.len() as u64)).unwrap()]
+    }
+}
+
+/// Threading's side of one conversation, as far as routing can see it.
+#[derive(Clone, Default)]
+struct Thread {
+    seq: i64,
+    stint_no: i64,
+    epoch: i64,
+    live: bool,
+}
+
+/// Rolls what happens next, most of it making sense.
+struct World {
+    dice: Dice,
+    now: Millis,
+    n: u32,
+    threads: BTreeMap<String, Thread>,
+    versions: BTreeMap<String, i64>,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        Self { dice: Dice(seed), now: 0, n: 0, threads: BTreeMap::new(), versions: BTreeMap::new() }
+    }
+
+    fn setup(&mut self) -> Vec<Event> {
+        let mut events: Vec<Event> = AGENTS.iter().map(|agent| self.agent(agent)).collect();
+        events.extend(QUEUES.iter().map(|queue| self.queue(queue)));
+        for (account, queue) in [("main", "sales"), ("gold", "vip"), ("post", "slow")] {
+            let spec = serde_json::json!({"channel": "open", "name": account, "queue": queue});
+            events.push(configured(EntityKind::ChannelAccount, account, 1, &spec));
+        }
+        events.push(configured(EntityKind::Language, "de", 1, &serde_json::json!({"name": "German"})));
+        events
+    }
+
+    fn agent(&mut self, id: &str) -> Event {
+        let capacity = 1 + self.dice.roll(3);
+        let mut spec = serde_json::json!({"name": id, "capacity": {"message": capacity}, "skills": {}});
+        for skill in ["a", "b"] {
+            if self.dice.roll(3) > 0 {
+                spec["skills"][skill] = 3.into();
+            }
+        }
+        if self.dice.roll(2) == 0 {
+            spec["languages"] = serde_json::json!({"de": 4});
+        }
+        let version = self.version(id);
+        configured(EntityKind::Agent, id, version, &spec)
+    }
+
+    fn queue(&mut self, id: &str) -> Event {
+        let members: Vec<&str> = AGENTS.into_iter().filter(|_| self.dice.roll(3) > 0).collect();
+        let policies = ["optional", "mandatory", "timed", "timed_forced", "agent_requested"];
+        let skills = self.dice.pick(&[vec![], vec!["a"], vec!["b"], vec!["a", "b"]]).clone();
+        let spec = serde_json::json!({
+            "name": id, "members": members, "skills": skills,
+            "evaluation": self.dice.pick(&["all", "all", "none"]),
+            "alerting_timeout_s": 10 + self.dice.roll(40),
+            "priority": self.dice.roll(5),
+            "last_agent": {
+                "policy": self.dice.pick(&["any_agent", "queue_members_only", "disabled"]),
+                "wait_s": self.dice.roll(3) * 20,
+            },
+            "wrap_up": {"policy": self.dice.pick(&policies), "timeout_s": 20},
+            "patience_s": (self.dice.roll(3) == 0).then_some(300),
+            "owner_away": self.dice.pick(&["requeue_on_message", "requeue", "park", "keep"]),
+            "service_level": {
+                "target_s": 20, "ratio": 0.8,
+                "clock": self.dice.pick(&["accept", "first_response", "every_response"]),
+            },
+            "auto_accept": self.dice.roll(4) == 0,
+        });
+        let version = self.version(id);
+        configured(EntityKind::Queue, id, version, &spec)
+    }
+
+    fn version(&mut self, id: &str) -> i64 {
+        let version = self.versions.entry(id.into()).or_default();
+        *version += 1;
+        *version
+    }
+
+    /// The next thing, given what routing knows and said.
+    fn next(&mut self, state: &State) -> (Event, Timestamp) {
+        self.n += 1;
+        self.now += [0, 1, 500, 3_000, 9_000, 31_000, 70_000][usize::try_from(self.dice.roll(7)).unwrap()];
+        let name = format!("c{}", self.dice.roll(CONVERSATIONS));
+        let event = match self.dice.roll(24) {
+            0..=5 => self.customer_writes(&name),
+            6..=7 => self.agent_writes(&name, state),
+            8 => self.customer_leaves(&name),
+            9..=13 => self.agent_asks(&name, state),
+            14..=16 => self.agent_wraps_up(&name, state),
+            17..=18 => self.presence(),
+            19 => self.connection(),
+            20..=22 => self.heartbeat(),
+            _ => match self.dice.roll(4) {
+                0 => {
+                    let agent = *self.dice.pick(&AGENTS);
+                    self.agent(agent)
+                }
+                1 => {
+                    let queue = *self.dice.pick(&QUEUES);
+                    self.queue(queue)
+                }
+                _ => self.heartbeat(),
+            },
+        };
+        (event, Timestamp::from_ms(self.now))
+    }
+
+    fn customer_writes(&mut self, name: &str) -> Event {
+        let account = (*self.dice.pick(&["main", "main", "gold", "post"])).to_owned();
+        let (returning, last) = (self.dice.roll(2) == 0, *self.dice.pick(&AGENTS));
+        let thread = self.threads.entry(name.to_owned()).or_default();
+        thread.seq += 1;
+        if thread.live {
+            return self.spoke(name, SenderKind::Customer, None);
+        }
+        thread.live = true;
+        thread.stint_no += 1;
+        let is_first = thread.stint_no == 1;
+        let arrived = WorkArrived {
+            seq: thread.seq,
+            owner_epoch: thread.epoch,
+            stint_no: thread.stint_no,
+            channel: Channel::Open,
+            account_id: account.as_str().into(),
+            returning: returning && !is_first,
+            last_agent: (!is_first).then(|| last.into()),
+            language: Some("de".to_owned()).filter(|_| self.n.is_multiple_of(5)),
+            content: Some(Content::text("hello")),
+            ..WorkArrived::default()
+        };
+        self.command(Some(name), RoutingCommandKind::WorkArrived(Box::new(arrived)))
+    }
+
+    fn spoke(&mut self, name: &str, kind: SenderKind, id: Option<String>) -> Event {
+        let seq = self.threads.get(name).map_or(1, |thread| thread.seq);
+        let spoke = Spoke { seq, sender: Sender { kind, id }, at: self.now, content: None };
+        self.command(Some(name), RoutingCommandKind::Spoke(Box::new(spoke)))
+    }
+
+    fn agent_writes(&mut self, name: &str, state: &State) -> Event {
+        self.threads.entry(name.to_owned()).or_default().seq += 1;
+        let agent = self.concerned(name, state);
+        self.spoke(name, SenderKind::Agent, Some(agent))
+    }
+
+    fn customer_leaves(&mut self, name: &str) -> Event {
+        let seq = self.threads.get(name).map_or(0, |thread| thread.seq);
+        let left = CustomerLeft { cause: Cause::CustomerLeft, seq };
+        self.command(Some(name), RoutingCommandKind::CustomerLeft(left))
+    }
+
+    fn agent_asks(&mut self, name: &str, state: &State) -> Event {
+        let agent = self.concerned(name, state);
+        let ask = AgentAsk { agent_id: agent.as_str().into(), owner_epoch: None };
+        let kinds = [
+            RoutingCommandKind::Accept,
+            RoutingCommandKind::Accept,
+            RoutingCommandKind::Accept,
+            RoutingCommandKind::Decline,
+            RoutingCommandKind::Disconnect,
+            RoutingCommandKind::Disconnect,
+            RoutingCommandKind::Hold,
+        ];
+        let kind = self.dice.pick(&kinds)(ask);
+        self.command(Some(name), kind)
+    }
+
+    fn agent_wraps_up(&mut self, name: &str, state: &State) -> Event {
+        let agent = self.concerned(name, state);
+        let code = (self.dice.roll(4) > 0).then(|| "done".into());
+        let ask = WrapUpAsk { agent_id: agent.as_str().into(), code, ..WrapUpAsk::default() };
+        self.command(Some(name), RoutingCommandKind::WrapUp(ask))
+    }
+
+    /// Mostly the agent that the conversation is with, at times any other.
+    fn concerned(&mut self, name: &str, state: &State) -> String {
+        let any = (*self.dice.pick(&AGENTS)).to_owned();
+        let is_wrong = self.dice.roll(10) == 0;
+        let row = state.work.get(&conversation(name)).filter(|_| !is_wrong);
+        row.and_then(|row| match &row.stage {
+            Stage::Alerting(offer) => Some(offer.agent.to_string()),
+            Stage::With { part, .. } => state.parts.get(part).map(|part| part.agent.to_string()),
+            Stage::Waiting => None,
+        })
+        .unwrap_or(any)
+    }
+
+    fn presence(&mut self) -> Event {
+        let presences = [Presence::OnQueue, Presence::OnQueue, Presence::OnQueue, Presence::Meal, Presence::Offline];
+        let (agent, presence) = (*self.dice.pick(&AGENTS), *self.dice.pick(&presences));
+        let set = SetPresence { agent_id: agent.into(), presence, secondary: None };
+        self.command(None, RoutingCommandKind::SetPresence(set))
+    }
+
+    fn connection(&mut self) -> Event {
+        let (agent, gateway) = (*self.dice.pick(&AGENTS), *self.dice.pick(&["g1", "g2"]));
+        let change = ConnectionChange { agent_id: agent.into(), gateway_id: gateway.into() };
+        let kind = match self.dice.roll(3) {
+            0 => RoutingCommandKind::ConnectionLost(change),
+            _ => RoutingCommandKind::ConnectionBack(change),
+        };
+        self.command(None, kind)
+    }
+
+    fn heartbeat(&mut self) -> Event {
+        let agent_ids: Vec<AgentId> = AGENTS.into_iter().filter(|_| self.dice.roll(5) > 0).map(AgentId::new).collect();
+        let gateway_id = (*self.dice.pick(&["g1", "g1", "g2"])).into();
+        self.command(None, RoutingCommandKind::ConnectionsHeld(ConnectionsHeld { gateway_id, agent_ids }))
+    }
+
+    fn command(&mut self, name: Option<&str>, kind: RoutingCommandKind) -> Event {
+        let n = self.n.to_string();
+        let stint_no = name.and_then(|name| self.threads.get(name)).map_or(1, |thread| thread.stint_no).to_string();
+        Event::Command(Box::new(RoutingCommand {
+            event_id: EventId::derive(&["law", &n]),
+            tenant: tenant(),
+            occurred_at: self.now,
+            recorded_at: self.now,
+            command_id: CommandId::derive(&["law", &n]),
+            conversation_id: name.map(conversation),
+            stint_id: name.map(|name| StintId::derive(&[name, &stint_no])),
+            customer_key: name.map(|_| CustomerKey::default()),
+            kind,
+        }))
+    }
+
+    /// Threading hears who owns its stints and which are over.
+    fn hear(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            let Effect::Command(command) = effect else { continue };
+            let is_meant = |name: &str| Some(conversation(name)) == command.conversation_id;
+            let Some((_, thread)) = self.threads.iter_mut().find(|(name, _)| is_meant(name)) else { continue };
+            match &command.kind {
+                ConversationCommandKind::Connect(told) => thread.epoch = told.owner_epoch,
+                ConversationCommandKind::Disconnect(told) => thread.live &= told.acw_open,
+                ConversationCommandKind::ReentryReleased(_) => thread.live = false,
+                other => unreachable!("routing tells no {}", other.name()),
+            }
+        }
+    }
+}
+
+/// What was said, seen from outside.
+#[derive(Default)]
+struct Observer {
+    ids: BTreeSet<EventId>,
+    offers: BTreeMap<ConversationId, AgentId>,
+    epochs: BTreeMap<ConversationId, i64>,
+    visits: BTreeMap<(StintId, i64), bool>,
+    parts: BTreeMap<PartId, Sums>,
+    ended: BTreeSet<PartId>,
+    states: BTreeMap<AgentId, Millis>,
+}
+
+#[derive(Default)]
+struct Sums {
+    alert: i64,
+    wait: i64,
+    talk: i64,
+    park: i64,
+    acw: i64,
+}
+
+impl Observer {
+    fn see(&mut self, effects: &[Effect], state: &State) {
+        for effect in effects {
+            match effect {
+                Effect::Event(event) => {
+                    assert!(self.ids.insert(event.event_id), "an id twice: {event:?}");
+                    self.event(event, state);
+                }
+                Effect::Command(command) => {
+                    assert!(self.ids.insert(command.event_id), "an id twice: {command:?}");
+                    if let ConversationCommandKind::Connect(told) = &command.kind {
+                        let last = self.epochs.insert(command.conversation_id.unwrap(), told.owner_epoch);
+                        assert!(last.is_none_or(|last| last < told.owner_epoch), "an epoch that does not rise");
+                    }
+                }
+                Effect::View(view) => assert!(self.ids.insert(view.event_id), "an id twice: {view:?}"),
+                Effect::Gone(_) | Effect::Repeated => {}
+            }
+        }
+    }
+
+    fn event(&mut self, event: &RoutingEvent, state: &State) {
+        match &event.kind {
+            RoutingEventKind::Offered(_) => {
+                let (id, agent) = (event.conversation_id.unwrap(), event.agent_id.clone().unwrap());
+                let key = (tenant(), agent.clone());
+                let load = state.agents.get(&key).unwrap().load.total();
+                let capacity = capacity::of(state.agent(&key).unwrap());
+                assert!(load <= capacity, "{agent} was offered work beyond capacity: {load} of {capacity}");
+                assert_eq!(self.offers.insert(id, agent), None, "two open offers of {id}");
+            }
+            RoutingEventKind::Queued(queued) => {
+                let visit = (event.stint_id.unwrap(), queued.visit_no);
+                assert_eq!(self.visits.insert(visit, false), None, "a visit began twice");
+            }
+            RoutingEventKind::QueueVisitEnded(ended) => {
+                let visit = (event.stint_id.unwrap(), ended.visit_no);
+                assert_eq!(self.visits.insert(visit, true), Some(false), "a visit that was not open ended");
+                assert_eq!(ended.wait_ms, ended.ended_at - ended.started_at);
+            }
+            RoutingEventKind::SegmentEnded(segment) => {
+                let spent = segment.ended_at - segment.started_at;
+                assert!(spent >= 0, "a segment that ends before it begins: {event:?}");
+                match segment.segment {
+                    SegmentKind::Alert => drop(self.offers.remove(&event.conversation_id.unwrap())),
+                    SegmentKind::AgentState => self.agent_state(event, segment.started_at, segment.ended_at),
+                    _ => {}
+                }
+                if let Some(part) = event.part_id {
+                    self.parts.entry(part).or_default().add(segment.segment, spent);
+                }
+            }
+            RoutingEventKind::PartEnded(part) => {
+                let id = event.part_id.unwrap();
+                assert!(self.ended.insert(id), "a part ended twice");
+                self.parts.get(&id).unwrap().equal(part);
+            }
+            _ => {}
+        }
+    }
+
+    /// States of an agent follow each other without gap or overlap.
+    fn agent_state(&mut self, event: &RoutingEvent, started_at: Millis, ended_at: Millis) {
+        let last = self.states.insert(event.agent_id.clone().unwrap(), ended_at);
+        assert!(last.is_none_or(|last| last == started_at), "agent states with a gap: {event:?}");
+    }
+}
+
+impl Sums {
+    fn add(&mut self, segment: SegmentKind, spent: i64) {
+        match segment {
+            SegmentKind::Alert => self.alert += spent,
+            SegmentKind::Wait => self.wait += spent,
+            SegmentKind::Talk => self.talk += spent,
+            SegmentKind::Park => self.park += spent,
+            SegmentKind::WrapUp => self.acw += spent,
+            other => unreachable!("{other} of a part"),
+        }
+    }
+
+    fn equal(&self, part: &PartEnded) {
+        let said = [part.wait_ms, part.alert_ms, part.talk_ms, part.parked_ms, part.acw_ms];
+        assert_eq!(
+            [self.wait, self.alert, self.talk, self.park, self.acw],
+            said,
+            "a part is not the sum of its segments"
+        );
+        assert_eq!(part.waiting_for_agent_ms + part.waiting_for_customer_ms, part.talk_ms);
+        assert_eq!(part.ended_at - part.started_at, part.talk_ms + part.parked_ms + part.acw_ms);
+    }
+}
+
+/// Lets a seed's world run; gives everything that happened and everything that was said.
+fn run(seed: u64) -> (Vec<(Event, Timestamp)>, Vec<Effect>, TaskDriver<Routing>) {
+    let (mut world, mut driver, mut observer) = (World::new(seed), TaskDriver::new(Routing), Observer::default());
+    let (mut script, mut said) = (Vec::new(), Vec::new());
+    for event in world.setup() {
+        script.push((event.clone(), Timestamp::ZERO));
+        said.extend(driver.apply(event, Timestamp::ZERO));
+    }
+    for _ in 0..STEPS {
+        let (event, now) = world.next(driver.state());
+        let mut effects = driver.advance_to(now);
+        observer.see(&effects, driver.state());
+        world.hear(&effects);
+        said.append(&mut effects);
+        let mut effects = driver.apply(event.clone(), now);
+        observer.see(&effects, driver.state());
+        world.hear(&effects);
+        said.append(&mut effects);
+        script.push((event, now));
+    }
+    let open = driver.state().work.iter().filter(|(_, row)| !matches!(row.stage, Stage::With { .. })).count();
+    assert_eq!(observer.visits.values().filter(|ended| !**ended).count(), open, "a visit was lost");
+    let begun = observer.ended.len() + driver.state().parts.len();
+    let connected = observer.parts.keys().collect::<BTreeSet<_>>();
+    assert_eq!(connected.len(), begun, "a part was lost");
+    (script, said, driver)
+}
+
+#[test]
+fn capacity_offers_epochs_visits_and_parts_hold_whatever_happens() {
+    let mut parts = 0;
+    for seed in 0..SEEDS {
+        let (_, said, _) = run(seed);
+        let is_part =
+            |effect: &&Effect| matches!(effect, Effect::Event(e) if matches!(e.kind, RoutingEventKind::PartEnded(_)));
+        parts += said.iter().filter(is_part).count();
+    }
+    assert!(parts > 250, "the worlds did too little: {parts} parts");
+}
+
+#[test]
+fn aborts_crashes_and_small_steps_change_nothing() {
+    for seed in 0..SEEDS {
+        let (script, expected, mut plain) = run(seed);
+        let (mut troubled, mut dice, mut found) = (TaskDriver::new(Routing), Dice(seed + 1000), Vec::new());
+        for (event, now) in script {
+            match dice.roll(4) {
+                0 => troubled.crash_and_restore(),
+                1 => drop(troubled.apply_aborted(event.clone(), now)),
+                2 => found.extend(troubled.advance_to(now)),
+                _ => {}
+            }
+            found.extend(troubled.apply(event, now));
+        }
+        assert!(expected == found, "seed {seed}");
+        assert_eq!(plain.digest(), troubled.digest(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_command_that_comes_twice_is_decided_once() {
+    let is_said = |effect: &Effect| matches!(effect, Effect::Event(_) | Effect::Command(_));
+    for seed in 0..SEEDS {
+        let (script, expected, _) = run(seed);
+        let (mut doubled, mut dice, mut found) = (TaskDriver::new(Routing), Dice(seed + 2000), Vec::new());
+        let mut earlier: Vec<Event> = Vec::new();
+        for (event, now) in script {
+            found.extend(doubled.apply(event.clone(), now).into_iter().filter(is_said));
+            let is_guarded = |kind: &RoutingCommandKind| !matches!(kind, RoutingCommandKind::ConnectionsHeld(_));
+            if matches!(&event, Event::Command(command) if is_guarded(&command.kind)) {
+                earlier.push(event);
+            }
+            if !earlier.is_empty() {
+                let copy = dice.pick(&earlier).clone();
+                found.extend(doubled.apply(copy, now).into_iter().filter(is_said));
+            }
+        }
+        let expected: Vec<Effect> = expected.into_iter().filter(is_said).collect();
+        assert!(expected == found, "seed {seed}");
+    }
+}
