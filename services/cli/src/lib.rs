@@ -1,1 +1,12 @@
-//! cli
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod documents;
+mod failure;
+mod journal;
+mod output;
+mod reach;
+mod verbs;
+
+pub use failure::{Failure, Verdict};
+pub use verbs::{Arguments, run};

@@ -1,0 +1,78 @@
+//! Documents name each other: every name must lead somewhere, in the set or on the topic.
+
+use std::collections::BTreeSet;
+
+use schemas::config::{Agent, Entity, EntityKind, Queue};
+
+use super::{Document, Problem, key};
+use crate::output::nearest;
+
+/// Keys of everything that can be referred to.
+pub(crate) type Known = BTreeSet<String>;
+
+/// Names that lead nowhere.
+pub(crate) fn check_references(documents: &[Document], applied: &Known) -> Vec<Problem> {
+    let mut known = applied.clone();
+    known.extend(documents.iter().map(Document::key));
+    let mut problems = Vec::new();
+    for document in documents {
+        for (kind, id, path) in references(document) {
+            let path: Vec<_> = path.iter().map(String::as_str).collect();
+            let wanted = key(&document.tenant, kind.as_str(), &id);
+            if !known.contains(&wanted) {
+                problems.push(document.problem(&path, nowhere(document, kind, &id, &known)));
+            }
+        }
+    }
+    problems
+}
+
+fn nowhere(document: &Document, kind: EntityKind, id: &str, known: &Known) -> String {
+    let kind = kind.as_str();
+    let prefix = key(&document.tenant, kind, "");
+    let there: Vec<_> = known.iter().filter_map(|key| key.strip_prefix(&prefix)).collect();
+    match nearest(id, there.iter().copied()) {
+        Some(near) => format!("no {kind} `{id}` in these documents or applied before, did you mean `{near}`?"),
+        None => format!("no {kind} `{id}` in these documents or applied before"),
+    }
+}
+
+type Reference = (EntityKind, String, Vec<String>);
+
+fn references(document: &Document) -> Vec<Reference> {
+    let tenant = (EntityKind::Tenant, document.tenant.clone(), Vec::new());
+    let mut all = vec![tenant];
+    match &document.entity {
+        Entity::Queue(queue) => all.extend(of_queue(queue)),
+        Entity::Agent(agent) => all.extend(of_agent(agent)),
+        Entity::ChannelAccount(account) => {
+            all.push((EntityKind::Queue, account.queue.clone(), vec!["queue".into()]));
+            let endpoint = account.endpoint.iter();
+            all.extend(endpoint.map(|id| (EntityKind::Endpoint, id.clone(), vec!["endpoint".into()])));
+        }
+        Entity::ApiClient(client) => all.extend(listed(EntityKind::ChannelAccount, &client.accounts, &["accounts"])),
+        Entity::Tenant(_) | Entity::Endpoint(_) | Entity::Skill(_) | Entity::Language(_) | Entity::WrapUpCode(_) => {}
+    }
+    all
+}
+
+fn of_queue(queue: &Queue) -> Vec<Reference> {
+    let mut all = listed(EntityKind::Agent, &queue.members, &["members"]);
+    all.extend(listed(EntityKind::Skill, &queue.skills, &["skills"]));
+    all.extend(listed(EntityKind::WrapUpCode, &queue.wrap_up.codes, &["wrap_up", "codes"]));
+    let language = queue.language.iter();
+    all.extend(language.map(|id| (EntityKind::Language, id.clone(), vec!["language".into()])));
+    all
+}
+
+fn of_agent(agent: &Agent) -> Vec<Reference> {
+    let under = |kind, path: &'static str| move |id: &String| (kind, id.clone(), vec![path.to_owned(), id.clone()]);
+    let skills = agent.skills.keys().map(under(EntityKind::Skill, "skills"));
+    let languages = agent.languages.keys().map(under(EntityKind::Language, "languages"));
+    skills.chain(languages).collect()
+}
+
+fn listed(kind: EntityKind, ids: &[String], path: &[&str]) -> Vec<Reference> {
+    let place = |number: usize| path.iter().map(|part| (*part).to_owned()).chain([number.to_string()]).collect();
+    ids.iter().enumerate().map(|(number, id)| (kind, id.clone(), place(number))).collect()
+}

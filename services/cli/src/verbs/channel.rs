@@ -1,0 +1,75 @@
+//! `weft channel`: what a webhook body says, without Kafka.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::Value as Json;
+
+use crate::output::Output;
+use crate::{Failure, Verdict};
+
+/// Look at channels' webhook bodies
+#[derive(Subcommand)]
+pub(super) enum Channel {
+    Parse(Parse),
+}
+
+/// Print one JSON object a line for every event in webhook bodies
+///
+/// Needs no servers and no settings. A body of a foreign object prints nothing; exit code 1 if one could not be read at
+/// all, the others are printed still.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  weft channel parse whatsapp body.json\n  curl … | weft channel parse open")]
+pub(super) struct Parse {
+    /// Channel kind: whatsapp, facebook, instagram, twitter or open
+    #[arg(value_name = "KIND", value_parser = ["whatsapp", "facebook", "instagram", "twitter", "open"])]
+    kind: String,
+    /// Bodies, one a file; standard input if none is named
+    file: Vec<PathBuf>,
+}
+
+impl Channel {
+    pub(super) fn run(&self, output: &mut Output) -> Result<Verdict, Failure> {
+        let Self::Parse(parse) = self;
+        let mut verdict = Verdict::Good;
+        for (name, body) in parse.bodies() {
+            let events =
+                body.map_err(|error| error.to_string()).and_then(|body| ingest::parse_report(&parse.kind, &body));
+            match events {
+                Ok(events) => {
+                    for event in events {
+                        output.json_line(&named(&name, event))?;
+                    }
+                }
+                Err(error) => {
+                    verdict = Verdict::Wrong;
+                    writeln!(std::io::stderr(), "{name}: {error}")?;
+                }
+            }
+        }
+        Ok(verdict)
+    }
+}
+
+impl Parse {
+    /// Name and bytes of each body, read when its turn comes.
+    fn bodies(&self) -> impl Iterator<Item = (String, std::io::Result<Vec<u8>>)> {
+        let stdin = self.file.is_empty().then(|| {
+            let mut body = Vec::new();
+            let read = std::io::stdin().read_to_end(&mut body);
+            ("-".to_owned(), read.map(|_| body))
+        });
+        let files = self.file.iter().map(|path| (path.display().to_string(), std::fs::read(path)));
+        stdin.into_iter().chain(files)
+    }
+}
+
+/// The event with the file it came from in front.
+fn named(file: &str, event: Json) -> Json {
+    let mut named = serde_json::Map::from_iter([("file".to_owned(), Json::String(file.to_owned()))]);
+    if let Json::Object(fields) = event {
+        named.extend(fields);
+    }
+    Json::Object(named)
+}
