@@ -70,7 +70,8 @@ pub enum Asked {
     Decided(Outcome),
     /// Publishes it and waits for the event that decides.
     Publish(Box<Command>),
-    /// Publishes it; that is all.
+    /// Publishes it; that is all: routing says nothing of a presence that is so already, or of a
+    /// code given before after-call work.
     PublishOnly(Box<Command>),
 }
 
@@ -106,10 +107,12 @@ impl Desk {
                 (Awaits::Disconnected(id), self.about_work(&about, id, RoutingCommandKind::Disconnect))
             }
             Ask::WrapUp { conversation, code, notes, tags } => {
-                let part_id = self.work_item(agent, conversation).and_then(|work| work.part_id);
-                let kind = WrapUpAsk { agent_id: agent.agent.clone(), part_id, code, notes, tags };
                 let work = self.work_item(agent, conversation);
+                let kind = WrapUpAsk { agent_id: agent.agent.clone(), part_id: None, code, notes, tags };
                 let command = about.routing(Some((conversation, work)), RoutingCommandKind::WrapUp(kind));
+                if self.owned(agent, conversation).is_ok() {
+                    return Asked::PublishOnly(Box::new(command));
+                }
                 (Awaits::WrappedUp(conversation), command)
             }
             Ask::Message { conversation, content } => match self.owned(agent, conversation) {
@@ -129,11 +132,14 @@ impl Desk {
 
     /// Whether routing has nothing to decide: it may then say nothing.
     fn is_so(&self, agent: &AgentRef, presence: Presence, secondary: Option<&str>) -> bool {
-        self.agents.get(agent).is_some_and(|view| {
-            view.presence == presence
-                && view.secondary.as_deref() == secondary
-                && view.routing_status != RoutingStatus::NotResponding
-        })
+        match self.agents.get(agent) {
+            Some(view) => {
+                view.presence == presence
+                    && view.secondary.as_deref() == secondary
+                    && view.routing_status != RoutingStatus::NotResponding
+            }
+            None => presence == Presence::Offline && secondary.is_none(),
+        }
     }
 
     fn work_item(&self, agent: &AgentRef, id: ConversationId) -> Option<&WorkView> {

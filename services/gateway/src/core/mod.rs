@@ -210,23 +210,31 @@ impl Desk {
     }
 
     fn routing_event(&mut self, event: &RoutingEvent) -> Vec<Effect> {
-        if let RoutingEventKind::Connected(connected) = &event.kind {
-            self.connected(event, connected.owner_epoch);
-        }
+        self.foresee(event);
         self.settlements.routed(event)
     }
 
-    /// The owner is known from here on, so that a reply right after the accept has its epoch; the
-    /// view that follows tells the agent.
-    fn connected(&mut self, event: &RoutingEvent, owner_epoch: i64) {
+    /// What the next view will show is known from here on, so that what an agent asks right after
+    /// an answer is judged by the state that the answer told.
+    fn foresee(&mut self, event: &RoutingEvent) {
         let (Some(conversation), Some(agent)) = (event.conversation_id, &event.agent_id) else { return };
         let key = (event.tenant.clone(), conversation);
-        let Some(mut view) = self.work.get(&key).filter(|view| view.owner_epoch < owner_epoch).cloned() else { return };
-        view.agent_id = Some(agent.clone());
-        view.owner_epoch = owner_epoch;
-        view.part_id = event.part_id;
-        view.state = WorkState::Interacting;
-        self.keep_work(key, view);
+        let Some(mut view) = self.work.get(&key).cloned() else { return };
+        if let RoutingEventKind::Connected(connected) = &event.kind
+            && view.owner_epoch < connected.owner_epoch
+        {
+            view.agent_id = Some(agent.clone());
+            view.owner_epoch = connected.owner_epoch;
+            view.part_id = event.part_id;
+            view.state = WorkState::Interacting;
+            self.keep_work(key, view);
+        } else if let RoutingEventKind::WrapUpStarted(started) = &event.kind
+            && view.part_id == event.part_id
+        {
+            view.state = WorkState::WrapUp;
+            view.deadline_at = started.deadline_at;
+            self.keep_work(key, view);
+        }
     }
 
     fn keep_work(&mut self, key: (TenantId, ConversationId), view: WorkView) {
@@ -294,3 +302,6 @@ fn is_new_offer(before: Option<&WorkView>, view: &WorkView) -> bool {
     let alert = |view: &WorkView| (view.state, view.agent_id.clone(), view.deadline_at);
     view.state == WorkState::Alerting && before.map(alert) != Some(alert(view))
 }
+
+#[cfg(test)]
+mod tests;

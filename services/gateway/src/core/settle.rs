@@ -87,6 +87,8 @@ fn decides(event: &RoutingEvent) -> Option<Vec<Awaits>> {
         RoutingEventKind::Declined(_) => Some(vec![Awaits::Declined(conversation?)]),
         RoutingEventKind::WrapUpStarted(_) => Some(vec![Awaits::Disconnected(conversation?)]),
         RoutingEventKind::WrappedUp(_) => Some(vec![Awaits::WrappedUp(conversation?)]),
+        // nobody declines an offer of after-call work: the stint is released
+        RoutingEventKind::Ended(_) => Some(vec![Awaits::Disconnected(conversation?), Awaits::Declined(conversation?)]),
         RoutingEventKind::PartEnded(_) => {
             Some(vec![Awaits::Disconnected(conversation?), Awaits::WrappedUp(conversation?)])
         }
@@ -110,7 +112,6 @@ fn decides(event: &RoutingEvent) -> Option<Vec<Awaits>> {
         | RoutingEventKind::Transferred(_)
         | RoutingEventKind::Abandoned(_)
         | RoutingEventKind::FlowedOut(_)
-        | RoutingEventKind::Ended(_)
         | RoutingEventKind::AgentQueuesChanged(_)
         | RoutingEventKind::Refused(_)
         | RoutingEventKind::SegmentEnded(_)

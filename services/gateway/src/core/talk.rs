@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemas::ids::{CustomerKey, MessageId};
 use schemas::records::{
     Content, ConversationEvent, ConversationEventKind, ConversationView, DeliveryEvent, DeliveryEventKind, Direction,
-    MessageAdded, Millis, Sender,
+    MessageAdded, Millis, Sender, SenderKind,
 };
 
 use super::{AgentRef, Desk, Effect, News, Outcome};
@@ -107,7 +107,9 @@ impl Desk {
             ConversationEventKind::MessageRefused(refused) => {
                 self.settlements.settle(refused.command_id, Outcome::Refused(refused.reason))
             }
-            ConversationEventKind::Signalled(ref signal) if signal.signal == "typing" => {
+            ConversationEventKind::Signalled(ref signal)
+                if signal.signal == "typing" && signal.sender.kind != SenderKind::Agent =>
+            {
                 let news = News::Typing { conversation: event.conversation_id, sender: signal.sender.clone() };
                 self.tell_owner(&event, news)
             }

@@ -239,9 +239,10 @@ mod tests {
     #[test]
     fn a_message_is_of_the_kind_of_its_first_attachment() {
         let id = ConversationId::derive(&["c"]);
-        let kind = |json: &str| match message(id, serde_json::from_str(json).unwrap(), &limits()).unwrap() {
-            Ask::Message { content, .. } => content.content_kind,
-            other => panic!("{other:?}"),
+        let kind = |json: &str| {
+            let asked = message(id, serde_json::from_str(json).unwrap(), &limits()).unwrap();
+            let Ask::Message { content, .. } = asked else { panic!("{asked:?}") };
+            content.content_kind
         };
         assert_eq!(kind(r#"{"text":"äöüßé"}"#), ContentKind::Text);
         assert_eq!(kind(r#"{"text":"a","attachments":[{"type":"image","url":"https://x"}]}"#), ContentKind::Image);

@@ -16,8 +16,8 @@ use super::ask::{self, Frame, Invalid, MessageBody, PresenceBody, WrapUpBody};
 use super::bearer::Bearer;
 use super::problem::Problem;
 use crate::core::{Ask, Who};
+use crate::hub::frames::Frame as Out;
 use crate::hub::{Closing, Hub, NoPlace, Place};
-use crate::outlets::frames::Frame as Out;
 
 /// Answers awaited at one time by one socket.
 const AWAITED_MAX: usize = 64;

@@ -1,5 +1,5 @@
-//! What leaves: commands to Kafka, frames to sockets, questions to ClickHouse.
+//! What leaves: commands to Kafka, questions to ClickHouse.
 
 pub mod commands;
-pub mod frames;
+
 pub mod transcripts;

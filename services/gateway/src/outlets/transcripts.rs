@@ -47,7 +47,7 @@ impl Transcripts {
     }
 
     /// The messages with a sequence number below `before` (all if none), oldest first, as JSON
-    /// objects in the shape of [`crate::outlets::frames::Line`].
+    /// objects in the shape of [`crate::hub::frames::Line`].
     pub async fn older(
         &self,
         tenant: &TenantId,

@@ -1,6 +1,8 @@
 //! Where the rooms meet: one desk, all sockets, all commands under way, behind one lock that is
 //! never held while waiting.
 
+pub mod frames;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,8 +17,8 @@ use crate::config::GatewaySettings;
 use crate::core::{AgentRef, Ask, Asked, Desk, Effect, Limits, Outcome, Seen, Who};
 use crate::metrics::Metrics;
 use crate::outlets::commands::{Commands, Notice};
-use crate::outlets::frames::{Frame, Line};
 use crate::outlets::transcripts::Transcripts;
+use frames::{Frame, Line};
 
 /// Connection notices that wait to be published.
 const NOTICES_MAX: usize = 10_000;

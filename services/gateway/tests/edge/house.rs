@@ -1,0 +1,271 @@
+//! A gateway over a log written by hand, and what goes in and out of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::{Claims, Subject, TokenSecrets};
+use futures::future::BoxFuture;
+use futures::{SinkExt, StreamExt};
+use gateway::config::{ClickHouseSettings, Config};
+use gateway::core::{AgentRef, Seen};
+use gateway::hub::Hub;
+use gateway::intake::{Edge, router};
+use gateway::metrics::Metrics;
+use gateway::outlets::commands::{Commands, Log};
+use gateway::outlets::transcripts::Transcripts;
+use schemas::codec::Codec;
+use schemas::ids::{CommandId, ConversationId, CustomerKey, EventId, MessageId};
+use schemas::records::{
+    Channel, Content, ConversationCommand, ConversationEvent, ConversationEventKind, Direction, MessageAdded,
+    RoutingCommand, RoutingCommandKind, RoutingEvent, RoutingEventKind, WorkState, WorkView,
+};
+use schemas::topics::TOPICS;
+use serde_json::Value;
+use stream::{Output, PublishError, Shutdown};
+use telemetry::HttpMetrics;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+pub(crate) const SECRET: &str = "a secret of this test";
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
+
+pub(crate) type Ws = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Takes what is published, or refuses it.
+struct ListedLog(mpsc::UnboundedSender<Output>, bool);
+
+impl Log for ListedLog {
+    fn publish(&self, outputs: Vec<Output>) -> BoxFuture<'_, Result<(), PublishError>> {
+        if self.1 {
+            return Box::pin(async { Err(PublishError::Full) });
+        }
+        for output in outputs {
+            assert!(!output.key.is_empty() && output.headers.iter().any(|(name, _)| name == "traceparent"));
+            self.0.send(output).unwrap();
+        }
+        Box::pin(async { Ok(()) })
+    }
+}
+
+pub(crate) struct House {
+    pub(crate) hub: Hub,
+    pub(crate) codec: Arc<Codec>,
+    pub(crate) address: SocketAddr,
+    pub(crate) published: mpsc::UnboundedReceiver<Output>,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl House {
+    pub(crate) async fn open() -> Self {
+        Self::with(|_| {}, false).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Config), is_log_away: bool) -> Self {
+        let mut config: Config = settings::defaults().unwrap();
+        config.clickhouse = ClickHouseSettings { url: "http://127.0.0.1:1".into(), username: None, password: None };
+        change(&mut config);
+        let (sender, published) = mpsc::unbounded_channel();
+        let codec = Arc::new(Codec::offline(TOPICS));
+        let registry = Admin::registry();
+        let metrics = Metrics::register(&registry).unwrap();
+        let log = Arc::new(ListedLog(sender, is_log_away));
+        let commands = Commands::new(Arc::clone(&codec), log, metrics.clone(), "g0");
+        let transcripts = Transcripts::new(&config.clickhouse, Duration::from_secs(1));
+        let hub = Hub::start(config.gateway, commands, transcripts, metrics);
+        for agent in ["ada", "ben"] {
+            hub.see(Seen::Known { agent: who(agent), supervisor: Some(false) });
+        }
+        let shutdown = Shutdown::new();
+        let secrets = Arc::new(TokenSecrets::parse(SECRET).unwrap());
+        let edge = Edge { hub: hub.clone(), secrets, shutdown: shutdown.clone() };
+        let http = HttpMetrics::register(&registry, "gateway").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router(edge, &http)).await });
+        Self { hub, codec, address, published, shutdown }
+    }
+
+    pub(crate) async fn next(&mut self) -> Output {
+        let next = tokio::time::timeout(DEADLINE, self.published.recv()).await;
+        next.expect("nothing was published").unwrap()
+    }
+
+    /// The next command about ownership that is not about connections held.
+    pub(crate) async fn routing(&mut self) -> RoutingCommand {
+        loop {
+            let output = self.next().await;
+            assert_eq!((output.topic.as_ref(), output.key.as_slice()), ("routing.commands", b"acme".as_slice()));
+            let command: RoutingCommand = self.codec.decode(&output.payload.unwrap()).unwrap();
+            if !matches!(command.kind, RoutingCommandKind::ConnectionsHeld(_)) {
+                return command;
+            }
+        }
+    }
+
+    pub(crate) async fn content(&mut self) -> ConversationCommand {
+        let output = self.next().await;
+        assert_eq!(output.topic, "conversation.commands");
+        let command: ConversationCommand = self.codec.decode(&output.payload.unwrap()).unwrap();
+        assert_eq!(output.key, command.customer_key.to_string().into_bytes());
+        command
+    }
+
+    pub(crate) async fn socket(&mut self, agent: &str) -> Ws {
+        let mut ws = self.try_socket(&token(agent)).await.unwrap();
+        assert_eq!(heard(&mut ws).await["type"], "hello");
+        ws
+    }
+
+    pub(crate) async fn try_socket(&self, token: &str) -> Result<Ws, Error> {
+        let mut request = format!("ws://{}/ws/agent", self.address).into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        tokio_tungstenite::connect_async(request).await.map(|(ws, _)| ws)
+    }
+}
+
+/// Only a registry is needed here, not a port.
+struct Admin;
+
+impl Admin {
+    fn registry() -> telemetry::__prometheus::Registry {
+        telemetry::Admin::new("gateway").unwrap().registry
+    }
+}
+
+pub(crate) fn who(agent: &str) -> AgentRef {
+    AgentRef { tenant: "acme".into(), agent: agent.into() }
+}
+
+pub(crate) fn claims(agent: &str) -> Claims {
+    Claims {
+        tenant: "acme".into(),
+        subject: Subject::Agent(agent.into()),
+        scopes: vec![],
+        supervisor: false,
+        expires_at_ms: None,
+        id: "t".into(),
+    }
+}
+
+pub(crate) fn mint(claims: &Claims) -> String {
+    TokenSecrets::parse(SECRET).unwrap().mint(claims)
+}
+
+pub(crate) fn token(agent: &str) -> String {
+    mint(&claims(agent))
+}
+
+pub(crate) fn bearer(agent: &str) -> String {
+    format!("authorization: Bearer {}\r\n", token(agent))
+}
+
+pub(crate) async fn heard(ws: &mut Ws) -> Value {
+    loop {
+        let frame = tokio::time::timeout(DEADLINE, ws.next()).await.expect("nothing came").unwrap().unwrap();
+        if let Message::Text(text) = frame {
+            return serde_json::from_str(&text).unwrap();
+        }
+    }
+}
+
+pub(crate) async fn closed(ws: &mut Ws) -> Option<u16> {
+    loop {
+        match tokio::time::timeout(DEADLINE, ws.next()).await.expect("not closed") {
+            Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return None,
+        }
+    }
+}
+
+pub(crate) async fn say(ws: &mut Ws, frame: Value) {
+    ws.send(Message::text(frame.to_string())).await.unwrap();
+}
+
+pub(crate) fn conversation() -> ConversationId {
+    ConversationId::derive(&["c"])
+}
+
+pub(crate) fn work(state: WorkState, agent: &str, epoch: i64) -> Seen {
+    let view = WorkView {
+        conversation_id: conversation(),
+        customer_key: CustomerKey::default(),
+        channel: Channel::Whatsapp,
+        account_id: "main".into(),
+        customer_name: Some("Grace".into()),
+        state,
+        agent_id: Some(agent.into()),
+        owner_epoch: epoch,
+        deadline_at: Some(99),
+        ..WorkView::default()
+    };
+    Seen::Work { tenant: "acme".into(), view: Box::new(view) }
+}
+
+pub(crate) fn routed(agent: &str, kind: RoutingEventKind) -> Seen {
+    Seen::Routed(Box::new(RoutingEvent {
+        event_id: EventId::default(),
+        tenant: "acme".into(),
+        occurred_at: 0,
+        recorded_at: 0,
+        conversation_id: Some(conversation()),
+        stint_id: None,
+        part_id: None,
+        queue_id: None,
+        agent_id: Some(agent.into()),
+        channel: None,
+        account_id: None,
+        customer_key: None,
+        config_version: 0,
+        kind,
+    }))
+}
+
+pub(crate) fn added(seq: i64, command_id: Option<CommandId>) -> Seen {
+    let added = MessageAdded {
+        message_id: MessageId::derive(&[&seq.to_string()]),
+        direction: Direction::Outbound,
+        content: Content::text("hello"),
+        command_id,
+        ..MessageAdded::default()
+    };
+    Seen::Said(Box::new(ConversationEvent {
+        event_id: EventId::default(),
+        tenant: "acme".into(),
+        occurred_at: 5,
+        recorded_at: 5,
+        conversation_id: conversation(),
+        stint_id: None,
+        seq,
+        channel: Channel::Whatsapp,
+        account_id: "main".into(),
+        customer_key: CustomerKey::default(),
+        kind: ConversationEventKind::MessageAdded(Box::new(added)),
+    }))
+}
+
+/// A request as a person would write it: status, head, body.
+pub(crate) async fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String, Value) {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    );
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
