@@ -1,4 +1,4 @@
-//! The Kafka runtime: bytes, partitions and time; no business word in it.
+#![doc = include_str!("../README.md")]
 
 mod batch;
 pub mod clock;

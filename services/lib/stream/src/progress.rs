@@ -34,7 +34,11 @@ impl Progress {
 
     /// Ready once every loop has what it needs; the error names what is missing.
     pub fn ready(&self) -> Result<(), String> {
-        for (name, entry) in &*self.entries() {
+        let entries = self.entries();
+        if entries.is_empty() {
+            return Err("nothing has started".to_owned());
+        }
+        for (name, entry) in &*entries {
             if let Some(missing) = &entry.waits_for {
                 return Err(format!("{name} waits for {missing}"));
             }

@@ -18,7 +18,7 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the group decided since it was last asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rebalance {
-    /// These partitions are ours, paused, their positions not yet chosen.
+    /// These partitions are ours; nothing is fetched before [`Member::assign`].
     Assigned(Vec<(String, i32)>),
     /// Nothing is ours any more.
     Revoked,
@@ -42,11 +42,10 @@ impl ConsumerContext for Membership {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let assigned = err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         let result = if assigned {
-            // At the end and paused: nothing is fetched before the start offsets are chosen.
-            partitions
-                .set_all_offsets(Offset::End)
-                .and_then(|()| consumer.assign(partitions))
-                .and_then(|()| consumer.pause(partitions))
+            // Acknowledged with nothing to fetch: the start offsets are chosen after the restore.
+            // (Assigning at the end, paused, and again at the start offsets sometimes left a
+            // partition that never fetched.)
+            consumer.assign(&TopicPartitionList::new())
         } else {
             consumer.unassign()
         };
@@ -120,8 +119,7 @@ impl Member {
     pub(crate) fn assign(&self, positions: &[(Spot, i64)]) -> Result<(), Fault> {
         let list = offsets(positions)?;
         let fault = |error: KafkaError| Fault::of("taking up partitions", &error);
-        self.consumer.assign(&list).map_err(fault)?;
-        self.consumer.resume(&list).map_err(fault)
+        self.consumer.assign(&list).map_err(fault)
     }
 
     pub(crate) fn pause(&self, spots: &[Spot]) -> Result<(), Fault> {
@@ -289,9 +287,6 @@ fn poll<C: ConsumerContext>(
         Err(error) => error,
     };
     let code = error.rdkafka_error_code();
-    if matches!(error, KafkaError::PartitionEOF(_)) {
-        return Ok(None);
-    }
     if code == Some(RDKafkaErrorCode::PollExceeded) || code.is_some_and(passes) {
         tracing::warn!(%error, "reading");
         return Ok(None);

@@ -9,6 +9,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use std::borrow::Cow;
@@ -20,6 +21,8 @@ use std::time::Duration;
 const SLOW: Duration = Duration::from_secs(2);
 /// One wait for acknowledgements; between them errors are served.
 const FLUSH_STEP_MS: i32 = 20;
+/// A full queue is tried again after this long.
+const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 /// Calls that may be repeated are repeated this often.
 const RETRIES_MAX: u32 = 5;
 
@@ -243,29 +246,37 @@ impl PlainProducer {
         Ok(Self { producer, timeout })
     }
 
-    /// Resolves once all in-sync replicas have every record, or one of them was given up.
+    /// Resolves once all in-sync replicas have every record, or one of them was given up. The
+    /// records are handed over in order; a full queue is waited for.
     pub(crate) async fn publish(&self, outputs: &[Output]) -> Result<(), Fault> {
-        let sent = outputs.iter().map(|output| {
+        let fault = |error: KafkaError| Fault::of("publishing", &error);
+        let mut reports = Vec::with_capacity(outputs.len());
+        for output in outputs {
+            reports.push(self.enqueue(output).await.map_err(fault)?);
+        }
+        for report in reports {
+            let report = report.await.map_err(|_| Fault::Fatal("producer dropped".to_owned()))?;
+            report.map_err(|(error, _)| fault(error))?;
+        }
+        Ok(())
+    }
+
+    async fn enqueue(&self, output: &Output) -> Result<DeliveryFuture, KafkaError> {
+        let began = Stamp::now();
+        loop {
             let mut record = FutureRecord::to(&output.topic).key(output.key.as_slice());
             record.partition = output.partition;
             record.payload = output.payload.as_deref();
             record.headers = native(&output.headers);
-            self.producer.send(record, self.timeout)
-        });
-        for report in futures_in_order(sent.collect()).await {
-            report.map_err(|error| Fault::of("publishing", &error))?;
+            let error = match self.producer.send_result(record) {
+                Ok(report) => return Ok(report),
+                Err((error, _)) => error,
+            };
+            let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+            if !full || began.elapsed() > self.timeout {
+                return Err(error);
+            }
+            tokio::time::sleep(QUEUE_PAUSE).await;
         }
-        Ok(())
     }
-}
-
-type Report<F> = Vec<Result<F, KafkaError>>;
-
-/// Polls all at once, so that the records are enqueued in order and acknowledged together.
-async fn futures_in_order<F, D>(futures: Vec<F>) -> Report<D>
-where
-    F: Future<Output = Result<D, (KafkaError, rdkafka::message::OwnedMessage)>>,
-{
-    let reports = futures::future::join_all(futures).await;
-    reports.into_iter().map(|report| report.map_err(|(error, _)| error)).collect()
 }

@@ -84,7 +84,13 @@ impl Running {
 }
 
 impl Cluster {
+    /// All topics but the configuration with this many partitions.
     pub(crate) fn new(test: &str, partitions: i32) -> Self {
+        Self::sized(test, |_| partitions)
+    }
+
+    /// Each topic with as many partitions as `partitions` says.
+    pub(crate) fn sized(test: &str, partitions: impl Fn(&str) -> i32) -> Self {
         static LOGS: Once = Once::new();
         LOGS.call_once(|| {
             let filter = tracing_subscriber::EnvFilter::new("warn");
@@ -100,10 +106,10 @@ impl Cluster {
     }
 
     /// Creates topics with their dead letters, and the changelogs.
-    pub(crate) fn create(&self, partitions: i32, topics: &[&str]) {
+    fn create(&self, partitions: impl Fn(&str) -> i32, topics: &[&str]) {
         let mut plans = Vec::new();
         for topic in topics {
-            let count = if *topic == "config" { 1 } else { partitions };
+            let count = if *topic == "config" { 1 } else { partitions(topic) };
             for name in [self.topic(topic), format!("{}.dlq", self.topic(topic))] {
                 plans.push(plan(name, count, &[("message.timestamp.type", "LogAppendTime")]));
             }
@@ -111,16 +117,10 @@ impl Cluster {
         for service in [&self.service, &self.replay()] {
             for table in ["counts", "limits", "task"] {
                 let name = ServiceName::new(service).changelog(table);
-                plans.push(plan(name, partitions, &[("cleanup.policy", "compact")]));
+                plans.push(plan(name, partitions(table), &[("cleanup.policy", "compact")]));
             }
         }
         self.tokio.block_on(Admin::new(&self.settings).unwrap().create(&plans)).unwrap();
-    }
-
-    /// Raises a topic's partition count.
-    pub(crate) fn grow(&self, topic: &str, partitions: i32) {
-        let admin = Admin::new(&self.settings).unwrap();
-        self.tokio.block_on(admin.grow(&self.topic(topic), partitions)).unwrap();
     }
 
     pub(crate) fn topic(&self, name: &str) -> String {

@@ -44,10 +44,18 @@ impl State for Counts {
         }
     }
 
-    fn check(&self, _: Scope) -> Result<(), String> {
-        match self.counts.iter().find(|(_, count)| count.total < 0) {
-            Some((name, count)) => Err(format!("{name} stands at {}", count.total)),
-            None => Ok(()),
+    fn check(&self, scope: Scope) -> Result<(), String> {
+        let sound = |name: &String, count: &Count| match count.total {
+            0.. => Ok(()),
+            total => Err(format!("{name} stands at {total}")),
+        };
+        match scope {
+            Scope::Touched => self
+                .counts
+                .touched()
+                .filter_map(|name| Some((name, self.counts.get(name)?)))
+                .try_for_each(|(name, count)| sound(name, count)),
+            Scope::All => self.counts.iter().try_for_each(|(name, count)| sound(name, count)),
         }
     }
 }

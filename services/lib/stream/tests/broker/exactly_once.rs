@@ -253,13 +253,12 @@ fn configuration_reaches_every_partition_and_is_not_read_again_after_a_restart()
 
 #[test]
 fn a_missing_topic_and_unequal_partitions_are_refused_by_name() {
-    let cluster = Cluster::new("refused", 2);
+    let cluster = Cluster::sized("refused", |topic| if topic == "side" { 3 } else { 2 });
     let error = cluster.start_as("nobody", "out", cluster.settings.clone()).ended().unwrap_err();
     assert!(matches!(error, RunError::Topics(_)));
     let text = error.to_string();
     assert!(text.contains("weft-nobody-counts-changelog"), "{text}");
     assert!(text.ends_with("create them with `weft topics apply`"), "{text}");
-    cluster.grow("side", 3);
     let text = cluster.start().ended().unwrap_err().to_string();
     assert!(text.contains("needs equal partition counts"), "{text}");
 }
@@ -272,4 +271,24 @@ fn a_quiet_service_stops_at_once() {
     let began = Stamp::now();
     running.stop().unwrap();
     assert!(began.elapsed().as_secs() < 5, "took {} ms", began.elapsed_ms());
+}
+
+#[test]
+fn two_loops_in_one_process_share_the_partitions() {
+    let cluster = Cluster::new("slots", 4);
+    let running = cluster.start_with(KafkaSettings { slots: 2, ..cluster.settings.clone() });
+    wait_for("readiness of both loops", || running.progress.ready());
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    for key in keys {
+        cluster.send("in", key, &lines(&format!("add {key} 1"), 30));
+    }
+    cluster.wait_for_texts("out", 180);
+    running.stop().unwrap();
+    let out = cluster.read("out");
+    let slots: BTreeSet<_> = out.iter().map(|r| r.headers["weft-txn"].split('/').next()).collect();
+    assert_eq!(slots.len(), 2, "both loops did something: {slots:?}");
+    for key in keys {
+        let said = out.iter().filter(|record| record.key == key.as_bytes()).map(Seen::text);
+        assert_eq!(said.collect::<Vec<_>>(), totals(1, 30), "key {key}");
+    }
 }

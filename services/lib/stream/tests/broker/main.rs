@@ -9,4 +9,6 @@ mod counter;
 #[cfg(test)]
 mod exactly_once;
 #[cfg(test)]
+mod following;
+#[cfg(test)]
 mod sink;
