@@ -1,0 +1,80 @@
+//! The public port.
+
+mod body;
+mod meta;
+mod open;
+pub mod problem;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::TokenSecrets;
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::get;
+use telemetry::{HttpMetrics, TraceContext};
+use tokio::sync::Semaphore;
+
+use crate::acceptance::Acceptance;
+use crate::intake::channels::open::Form;
+use crate::intake::secrets::SecretBook;
+use crate::intake::signature::SIGNATURE_HEADER;
+use problem::Problem;
+
+/// What every request may need; cheap to clone.
+#[derive(Clone)]
+pub struct Edge {
+    /// From what was heard to durable records.
+    pub acceptance: Arc<Acceptance>,
+    /// Secrets of endpoints.
+    pub secrets: Arc<SecretBook>,
+    /// Sign bearer tokens.
+    pub tokens: Arc<TokenSecrets>,
+    /// What a request may cost.
+    pub limits: Limits,
+    /// Places for requests under way.
+    pub places: Arc<Semaphore>,
+}
+
+/// What a request may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of its body.
+    pub body_bytes_max: usize,
+    /// Time to send it.
+    pub body_timeout: Duration,
+}
+
+/// The routes of contract §4 that exist so far.
+pub fn router(edge: Edge, metrics: &HttpMetrics) -> Router {
+    let inbound = "/api/v2/conversations/messages/{integration}/inbound/open";
+    let routes = Router::new()
+        .route("/webhooks/meta/{endpoint}", get(meta::handshake).post(meta::webhook))
+        .route(&format!("{inbound}/message"), open::route(Form::Message))
+        .route(&format!("{inbound}/event"), open::route(Form::Event))
+        .route(&format!("{inbound}/receipt"), open::route(Form::Receipt))
+        .route(&format!("{inbound}/structured/response"), open::route(Form::StructuredResponse))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address takes other methods")
+        })
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address"))
+        .with_state(edge);
+    metrics.layer(routes)
+}
+
+/// The headers that are kept with the raw request: none that could let somebody in.
+const KEPT_HEADERS: [&str; 5] = ["content-type", "user-agent", SIGNATURE_HEADER, "traceparent", IDEMPOTENCY_KEY];
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+fn kept(headers: &HeaderMap) -> BTreeMap<String, String> {
+    KEPT_HEADERS.iter().filter_map(|name| Some(((*name).to_owned(), text(headers, name)?.to_owned()))).collect()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+    text(headers, "traceparent")?.parse().ok()
+}

@@ -1,0 +1,171 @@
+//! Wires the rooms together and runs until the end is asked for.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use access::TokenSecrets;
+use anyhow::{Context, bail};
+use schemas::codec::Codec;
+use schemas::ids::KeySecret;
+use schemas::topics::{CHANNEL_INBOUND, CHANNEL_RAW, CONFIG_ENTITIES, CUSTOMER_ALIASES, LARGE_RECORD_BYTES_MAX};
+use schemas::topics::{Topic, dead_letter_topic};
+use secrecy::ExposeSecret;
+use stream::{Follow, Follower, FollowerSetup, InputRecord, KafkaSettings, Progress, Publisher, Shutdown};
+use telemetry::{Admin, HttpMetrics};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::acceptance::{Acceptance, TOPICS};
+use crate::config::Config;
+use crate::intake::http::{Edge, Limits, router};
+use crate::intake::knowledge::Knowledge;
+use crate::intake::secrets::SecretBook;
+use crate::metrics::{Metrics, SERVICE};
+
+/// A follower that has not moved for this long is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+/// How long open requests may take to end.
+const FINISH: Duration = Duration::from_secs(10);
+/// What a record holds beside the body: headers, ids, the frame; twice, in a dead letter.
+const AROUND_BODY_BYTES: usize = 256 << 10;
+
+/// Takes webhooks until `shutdown`.
+pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
+    let tokens = TokenSecrets::parse(config.token_secret.expose_secret()).context("token_secret")?;
+    let kafka = with_large_records(config.kafka)?;
+    check_body_size(config.ingest.body_bytes_max)?;
+    let admin = Admin::new(SERVICE)?;
+    let progress = Progress::new();
+    let (alive, ready) = (progress.clone(), progress.clone());
+    admin.health.live("follower", move || alive.alive(STUCK));
+    admin.health.ready("follower", move || ready.ready());
+    let listening = admin.health.check("listening");
+    admin.serve(config.ingest.admin_listen).await?;
+    let metrics = Metrics::register(&admin.registry)?;
+    let http = HttpMetrics::register(&admin.registry, SERVICE)?;
+
+    let codec = Arc::new(Codec::connect(&config.schema_registry, &TOPICS).await.context("schemas")?);
+    let secret = KeySecret::new(config.key_secret.expose_secret());
+    let pupil = Pupil {
+        knowledge: Knowledge::default(),
+        codec: Arc::clone(&codec),
+        fingerprint: secret.fingerprint(),
+        metrics: metrics.clone(),
+        shutdown: shutdown.clone(),
+        broken: Arc::default(),
+    };
+    let (knowledge, broken) = (pupil.knowledge.clone(), Arc::clone(&pupil.broken));
+    let setup = FollowerSetup {
+        client_id: "weft.ingest.follower".into(),
+        settings: kafka.clone(),
+        progress,
+        shutdown: shutdown.clone(),
+    };
+    let follower = tokio::task::spawn_blocking(move || pupil.follow(&setup)).await??;
+    caught_up(&follower, &shutdown).await;
+
+    let settings = config.ingest;
+    let edge = Edge {
+        acceptance: Arc::new(Acceptance {
+            codec,
+            secret,
+            knowledge,
+            log: Arc::new(Publisher::connect(&kafka, "weft.ingest")?),
+            ack_timeout: Duration::from_millis(settings.ack_timeout_ms),
+            metrics,
+        }),
+        secrets: Arc::new(SecretBook::new(Duration::from_secs(settings.secret_refresh_s))),
+        tokens: Arc::new(tokens),
+        limits: Limits {
+            body_bytes_max: settings.body_bytes_max,
+            body_timeout: Duration::from_millis(settings.body_timeout_ms),
+        },
+        places: Arc::new(Semaphore::new(settings.requests_max)),
+    };
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("ingest.listen: cannot listen on {}", settings.listen))?;
+    listening.ok();
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let ending = shutdown.clone();
+    let serving = axum::serve(listener, router(edge, &http)).with_graceful_shutdown(async move { ending.wait().await });
+    let finish = async {
+        shutdown.wait().await;
+        tokio::time::sleep(FINISH).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served?,
+        () = finish => tracing::warn!("some requests did not end in time"),
+    }
+    tokio::task::spawn_blocking(move || follower.join()).await??;
+    broken.get().map_or(Ok(()), |error| bail!("{error}"))
+}
+
+/// A raw request may be larger than the client's default of 1 MB.
+fn with_large_records(mut kafka: KafkaSettings) -> anyhow::Result<KafkaSettings> {
+    kafka.check()?;
+    let limit = LARGE_RECORD_BYTES_MAX.to_string();
+    kafka.client.entry("message.max.bytes".into()).or_insert(limit);
+    Ok(kafka)
+}
+
+fn check_body_size(body_bytes_max: usize) -> anyhow::Result<()> {
+    let largest = usize::try_from(LARGE_RECORD_BYTES_MAX).unwrap_or(usize::MAX) - AROUND_BODY_BYTES;
+    if body_bytes_max > largest {
+        bail!("ingest.body_bytes_max: expected at most {largest}, got {body_bytes_max}");
+    }
+    Ok(())
+}
+
+async fn caught_up(follower: &Follower, shutdown: &Shutdown) {
+    let mut look = tokio::time::interval(Duration::from_millis(20));
+    while !follower.caught_up() && !shutdown.requested() {
+        look.tick().await;
+    }
+}
+
+/// Turns records into knowledge.
+struct Pupil {
+    knowledge: Knowledge,
+    codec: Arc<Codec>,
+    fingerprint: String,
+    metrics: Metrics,
+    shutdown: Shutdown,
+    broken: Arc<OnceLock<String>>,
+}
+
+impl Pupil {
+    fn follow(self, setup: &FollowerSetup) -> anyhow::Result<Follower> {
+        let there = stream::Admin::new(&setup.settings)?.partitions()?;
+        let written = [CHANNEL_RAW, CHANNEL_INBOUND].iter().map(|topic| topic.name.to_owned());
+        let needed = written.chain([dead_letter_topic(CHANNEL_RAW.name)]);
+        for topic in needed {
+            if !there.contains_key(&topic) {
+                bail!("topic {topic} is missing; create it with `weft topics apply`");
+            }
+        }
+        let topics: [Topic; 2] = [CONFIG_ENTITIES, CUSTOMER_ALIASES];
+        let follow = Follow::new(topics.map(|topic| topic.name));
+        Ok(Follower::start(follow, setup, move |record| self.learn(&record))?)
+    }
+
+    fn learn(&self, record: &InputRecord<'_>) {
+        self.metrics.records_in.with_label_values(&[SERVICE, record.topic]).inc();
+        match self.knowledge.learn(&self.codec, record) {
+            Ok(()) => {}
+            Err(error) if error.is_worlds() => self.end(format!("cannot go on without a record: {error}")),
+            Err(error) => {
+                self.metrics.unreadable.with_label_values(&[record.topic, error.reason()]).inc();
+                tracing::error!(%error, at = record.coordinates(), "record cannot be read");
+            }
+        }
+        if let Some(tenant) = self.knowledge.now().tenant_of_other_secret(&self.fingerprint) {
+            self.end(format!("key_secret: the customer keys of tenant {tenant} were made with another secret"));
+        }
+    }
+
+    fn end(&self, error: String) {
+        self.broken.get_or_init(|| error);
+        self.shutdown.request();
+    }
+}
