@@ -23,11 +23,22 @@ pub fn test_stack() -> anyhow::Result<PathBuf> {
         .context("WEFT_TEST_STACK is not set: this test needs Kafka, registry and ClickHouse; run `make test`")
 }
 
-/// The directory of this workspace's programs: where the running one lies, or one above for a test.
+/// The seed of the one simulated world to run (`WEFT_TEST_SEED`); none: the usual ones.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn test_seed() -> Option<u64> {
+    std::env::var("WEFT_TEST_SEED").ok()?.parse().ok()
+}
+
+/// The directory of this workspace's programs: `WEFT_RUN_BIN_DIR`, or where the running one lies, or
+/// one above for a test.
 ///
 /// # Errors
 /// If the system does not say where the running program is.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn programs() -> anyhow::Result<PathBuf> {
+    if let Ok(directory) = std::env::var("WEFT_RUN_BIN_DIR") {
+        return Ok(directory.into());
+    }
     let here = std::env::current_exe().context("where does this program lie?")?;
     let directory = here.parent().context("a program lies in a directory")?;
     let is_deps = directory.file_name().is_some_and(|name| name == "deps");

@@ -82,6 +82,11 @@ impl Customer {
         })
     }
 
+    /// The platform's id of the account they write to.
+    pub fn provider_account(&self) -> String {
+        self.company.provider_account(self.account)
+    }
+
     /// The webhook of a new message, not posted yet, and the message's id at the platform.
     ///
     /// # Errors

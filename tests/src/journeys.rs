@@ -95,7 +95,7 @@ impl Journey {
     /// Saying what did not happen as it should.
     pub async fn play(self, world: &World) -> anyhow::Result<()> {
         match self {
-            Self::Answered => answered::play(world).await.map(drop),
+            Self::Answered => answered::play(world).await,
             Self::Returns => returns::play(world).await,
             Self::AfterWindow => after_window::play(world).await,
             Self::LeavesWaiting => leaves_waiting::play(world).await,

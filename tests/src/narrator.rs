@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use stream::clock::Stamp;
 
@@ -37,7 +38,7 @@ impl Actor {
 pub struct Narrator {
     begun: Stamp,
     is_coloured: bool,
-    is_silent: bool,
+    is_silent: AtomicBool,
     told: Mutex<Vec<String>>,
 }
 
@@ -45,12 +46,17 @@ impl Narrator {
     /// One who speaks on standard output.
     pub fn aloud() -> Self {
         let is_coloured = std::io::stdout().is_terminal();
-        Self { begun: Stamp::now(), is_coloured, is_silent: false, told: Mutex::default() }
+        Self { begun: Stamp::now(), is_coloured, is_silent: AtomicBool::new(false), told: Mutex::default() }
     }
 
     /// One who only remembers, for tests that tell the story when they fail.
     pub fn silent() -> Self {
-        Self { begun: Stamp::now(), is_coloured: false, is_silent: true, told: Mutex::default() }
+        Self { begun: Stamp::now(), is_coloured: false, is_silent: AtomicBool::new(true), told: Mutex::default() }
+    }
+
+    /// Says no more, and forgets what is told from now on.
+    pub fn hush(&self) {
+        self.is_silent.store(true, Ordering::Relaxed);
     }
 
     /// A new chapter.
@@ -106,7 +112,7 @@ impl Narrator {
         if let Ok(mut told) = self.told.lock() {
             told.push(text.to_owned());
         }
-        if !self.is_silent {
+        if !self.is_silent.load(Ordering::Relaxed) {
             // Nobody reads any longer when this fails; the journeys go on.
             let _closed = writeln!(std::io::stdout(), "{text}");
         }

@@ -86,6 +86,11 @@ impl<'w> Talk<'w> {
         self.messages_in += 1;
     }
 
+    /// Counts a message that the agent wrote some other way.
+    pub fn agent_wrote(&mut self) {
+        self.messages_out += 1;
+    }
+
     /// Waits until a text stands on the agent's desktop; the message's id.
     ///
     /// # Errors

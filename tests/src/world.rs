@@ -44,6 +44,18 @@ pub struct World {
     agents: BTreeMap<&'static str, Arc<Agent>>,
     customers: AtomicU32,
     taken: Mutex<BTreeSet<(String, usize)>>,
+    served: Mutex<Option<Served>>,
+}
+
+/// Who was served, for whoever tells what happened next.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// Who wrote.
+    pub customer: Arc<Customer>,
+    /// Who answered.
+    pub agent: String,
+    /// The conversation's id.
+    pub conversation_id: String,
 }
 
 impl World {
@@ -70,6 +82,7 @@ impl World {
             agents,
             customers: AtomicU32::new(0),
             taken: Mutex::default(),
+            served: Mutex::default(),
         })
     }
 
@@ -231,8 +244,13 @@ impl World {
         Ok(series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
     }
 
-    /// Milliseconds since this company opened.
-    pub fn begun(&self) -> Timestamp {
-        self.begun
+    /// Remembers who was served last.
+    pub fn remember(&self, served: Served) {
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(served);
+    }
+
+    /// Who was served last, if anybody was.
+    pub fn last_served(&self) -> Option<Served> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -32,14 +32,14 @@ pub(super) fn left(customer: &Customer, at_ms: i64) -> Webhook {
 
 fn channel(customer: &Customer, at_ms: i64) -> Value {
     json!({
-        "to": {"id": customer.company.provider_account(customer.account)},
+        "to": {"id": customer.provider_account()},
         "from": {"id": customer.id, "idType": "Opaque", "nickname": customer.name},
         "time": Timestamp::from_ms(at_ms).to_string(),
     })
 }
 
 fn posted(customer: &Customer, what: &str, body: &Value) -> Webhook {
-    let integration = customer.company.provider_account(customer.account);
+    let integration = customer.provider_account();
     Webhook {
         path: format!("/api/v2/conversations/messages/{integration}/inbound/open/{what}"),
         headers: vec![

@@ -52,7 +52,7 @@ pub(super) fn signed(company: &Company, body: Vec<u8>) -> anyhow::Result<Webhook
 }
 
 fn metadata(customer: &Customer) -> Value {
-    let number = customer.company.provider_account(customer.account);
+    let number = customer.provider_account();
     json!({"display_phone_number": "15550001000", "phone_number_id": number})
 }
 

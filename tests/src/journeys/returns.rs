@@ -1,6 +1,6 @@
 //! A customer who was served comes back inside the window: the same conversation, the same agent.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use super::answered;
 use crate::narrator::Actor;
@@ -12,7 +12,10 @@ pub(super) const STORY: &str = "The window of this number is 72 hours. A custome
     later: the same conversation opens again, and the agent who knows her gets it.";
 
 pub(super) async fn play(world: &World) -> anyhow::Result<()> {
-    let served = answered::play(world).await?;
+    if world.last_served().is_none() {
+        answered::play(world).await?;
+    }
+    let served = world.last_served().context("nobody was served")?;
     let mut talk = Talk::begin(world, &served.customer, "One more thing: can you leave it with a neighbour?").await?;
     ensure!(
         talk.agent.id == served.agent,

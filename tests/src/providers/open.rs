@@ -1,0 +1,260 @@
+//! A company's own server behind an open-messaging account: takes the webhook only if its signature
+//! is right (Standard Webhooks 1.0.0), its time is near and its body is a normalized message.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::http::HeaderMap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use stream::clock;
+
+use super::shape::{Problem, Shape};
+use super::statuses::{self, Post, Statuses};
+use super::{Book, Counter, Details, Fault, Platform, Seen, Server, Verdict, locked};
+
+/// How far a timestamp may be from now (the standard's libraries).
+const TOLERANCE_S: i64 = 300;
+const MEDIA: &[&str] = &["Image", "Video", "Audio", "File", "Link"];
+
+/// Who may post, and where receipts go.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Secrets by integration id, `whsec_…`; any may have signed.
+    pub integrations: BTreeMap<String, Vec<String>>,
+    /// Base address of ingest; none: no receipts.
+    pub ingest_url: Option<String>,
+    /// Bearer token for ingest.
+    pub token: String,
+}
+
+/// The simulated server.
+pub struct OpenReceiver {
+    counter: Counter<Shop>,
+    server: Server,
+}
+
+struct Shop {
+    settings: Settings,
+    http: reqwest::Client,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    statuses: Statuses,
+    /// Bodies by webhook id.
+    taken: BTreeMap<String, Vec<u8>>,
+    /// Webhook ids by the id and time in the body.
+    messages: BTreeMap<(String, String), String>,
+}
+
+impl OpenReceiver {
+    /// Starts on a port of the loopback; 0 takes a free one.
+    ///
+    /// # Errors
+    /// If the port is taken.
+    pub async fn start(port: u16, settings: Settings) -> anyhow::Result<Self> {
+        let shop = Shop { settings, http: reqwest::Client::new(), memory: Mutex::default() };
+        let counter = Counter { platform: Arc::new(shop), book: Arc::new(Book::default()) };
+        let server = Server::start(port, counter.router()).await?;
+        Ok(Self { counter, server })
+    }
+
+    /// What an account's `webhook_url` must be.
+    pub fn webhook_url(&self, integration: &str) -> String {
+        format!("http://{}/webhooks/{integration}", self.server.address())
+    }
+
+    /// Every request so far, in order.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.counter.book.seen()
+    }
+
+    /// The next `times` requests meet this fault; scripts follow each other.
+    pub fn script(&self, fault: Fault, times: usize) {
+        self.counter.book.script(fault, times);
+    }
+
+    /// What is told of messages taken from now on; `sent`, `delivered` and `read` as elsewhere.
+    pub fn tell(&self, statuses: Statuses) {
+        locked(&self.counter.platform.memory).statuses = statuses;
+    }
+}
+
+impl Platform for Shop {
+    const ROUTE: &'static str = "/webhooks/{account}";
+
+    fn judge(&self, account: &str, headers: &HeaderMap, body: &[u8], takes: bool) -> Verdict {
+        let parsed: Option<Value> = serde_json::from_slice(body).ok();
+        let mut seen = Details { body: parsed.clone().unwrap_or_default(), ..Details::default() };
+        let id = match self.admit(account, headers, body) {
+            Ok(id) => id,
+            Err((status, problem)) => return refusal(status, problem, seen),
+        };
+        seen.id = Some(id.clone());
+        let message = parsed.ok_or("expected JSON".to_owned()).and_then(|body| check(&body, account));
+        let message = match message {
+            Ok(message) => message,
+            Err(problem) => return refusal(400, problem, seen),
+        };
+        let key = (message.id.clone(), message.time);
+        (seen.to, seen.tracker, seen.text) = (Some(message.to), Some(message.id), message.text);
+        let mut memory = locked(&self.memory);
+        match memory.taken.get(&id) {
+            Some(before) if before == body => seen.repeat = true,
+            Some(_) => return refusal(409, "the same webhook-id with another body".into(), seen),
+            None if memory.messages.contains_key(&key) => {
+                return refusal(409, "the same message with another webhook-id".into(), seen);
+            }
+            None if takes => {
+                memory.taken.insert(id.clone(), body.to_vec());
+                memory.messages.insert(key, id);
+            }
+            None => {}
+        }
+        Verdict { status: 200, answer: Value::Null, seen }
+    }
+
+    fn taken(self: &Arc<Self>, account: &str, seen: &Details) {
+        let (Some(base), Some(id), Some(to)) =
+            (self.settings.ingest_url.clone(), seen.tracker.clone(), seen.to.clone())
+        else {
+            return;
+        };
+        let url = format!("{base}/api/v2/conversations/messages/{account}/inbound/open/receipt");
+        let statuses = locked(&self.memory).statuses.clone();
+        let token = self.settings.token.clone();
+        statuses::tell(self.http.clone(), statuses, move |status| {
+            let mut name = status.to_owned();
+            name[..1].make_ascii_uppercase();
+            let body = json!({
+                "id": id,
+                "channel": {"to": {"id": to}, "time": clock::now().to_string()},
+                "status": name,
+                "isFinalReceipt": status == "read" || status == "failed",
+            });
+            let headers =
+                vec![("content-type", "application/json".into()), ("authorization", format!("Bearer {token}"))];
+            Post { url: url.clone(), headers, body: body.to_string().into_bytes() }
+        });
+    }
+
+    fn throttled(&self) -> Value {
+        Value::Null
+    }
+}
+
+fn refusal(status: u16, problem: Problem, seen: Details) -> Verdict {
+    let answer = json!({"error": problem});
+    Verdict { status, answer, seen: Details { problem: Some(problem), ..seen } }
+}
+
+impl Shop {
+    /// The webhook's id, if it is signed by one who may.
+    fn admit(&self, account: &str, headers: &HeaderMap, body: &[u8]) -> Result<String, (u16, Problem)> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let secrets = self.settings.integrations.get(account).ok_or((404, format!("no integration {account}")))?;
+        let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
+        if id.is_empty() || id.contains('.') {
+            return Err((401, "webhook-id: expected one without a full stop".into()));
+        }
+        let seconds: i64 = timestamp.parse().map_err(|_| (401, "webhook-timestamp: expected seconds".to_owned()))?;
+        let now_s = clock::now().as_ms().div_euclid(1_000);
+        if (now_s - seconds).abs() > TOLERANCE_S {
+            return Err((401, format!("webhook-timestamp: {} s from now", seconds - now_s)));
+        }
+        let signed = [format!("{id}.{timestamp}.").as_bytes(), body].concat();
+        let is_signed = header("webhook-signature").split(' ').any(|signature| {
+            secrets.iter().any(|secret| verify(secret, signature, &signed))
+        });
+        if !is_signed {
+            return Err((401, "webhook-signature: none is right".into()));
+        }
+        if header("content-type").split(';').next() != Some("application/json") {
+            return Err((415, "expected content type application/json".into()));
+        }
+        Ok(id.to_owned())
+    }
+}
+
+fn verify(secret: &str, signature: &str, signed: &[u8]) -> bool {
+    let key = STANDARD.decode(secret.trim_start_matches("whsec_"));
+    let given = signature.strip_prefix("v1,").and_then(|text| STANDARD.decode(text).ok());
+    let (Ok(key), Some(given)) = (key, given) else { return false };
+    let mac = Hmac::<Sha256>::new_from_slice(&key);
+    mac.is_ok_and(|mac| mac.chain_update(signed).verify_slice(&given).is_ok())
+}
+
+struct Message {
+    id: String,
+    time: String,
+    to: String,
+    text: Option<String>,
+}
+
+fn check(body: &Value, account: &str) -> Result<Message, Problem> {
+    let mut shape = Shape::of(body, "")?;
+    let id = shape.needed("id")?.to_owned();
+    let (to, time) = channel(shape.inner("channel")?, account)?;
+    shape.one_of("direction", &["Outbound"])?;
+    shape.one_of("originatingEntity", &["Human", "Bot"])?;
+    let kind = shape.one_of("type", &["Text", "Structured"])?;
+    let text = shape.text("text")?.map(str::to_owned);
+    if kind == "Text" {
+        if text.is_none() {
+            return Err("text: is required".into());
+        }
+    } else {
+        let content = shape.get("content").and_then(Value::as_array).ok_or("content: expected an array")?;
+        let [item] = content.as_slice() else {
+            return Err(format!("content: expected one item, found {}", content.len()));
+        };
+        attachment(Shape::of(item, "content[0]")?)?;
+    }
+    shape.end()?;
+    Ok(Message { id, time, to, text })
+}
+
+fn channel(mut shape: Shape<'_>, account: &str) -> Result<(String, String), Problem> {
+    shape.one_of("id", &[account])?;
+    shape.one_of("platform", &["Open"])?;
+    shape.one_of("type", &["Private"])?;
+    shape.needed("messageId")?;
+    let time = shape.needed("time")?;
+    let has_ms = time.len() == "2026-01-02T03:04:05.678Z".len() && time.ends_with('Z');
+    if !has_ms || time.parse::<jiff::Timestamp>().is_err() {
+        return Err("channel.time: expected ISO 8601 with milliseconds, UTC".into());
+    }
+    let mut to = shape.inner("to")?;
+    let person = to.needed("id")?.to_owned();
+    if to.get("idType").is_some() {
+        to.one_of("idType", &["Email", "Phone", "Opaque"])?;
+    }
+    to.end()?;
+    let mut from = shape.inner("from")?;
+    from.one_of("id", &[account])?;
+    from.one_of("idType", &["Opaque"])?;
+    from.needed("nickname")?;
+    from.end()?;
+    shape.end()?;
+    Ok((person, time.to_owned()))
+}
+
+fn attachment(mut item: Shape<'_>) -> Result<(), Problem> {
+    item.one_of("contentType", &["Attachment"])?;
+    let mut shape = item.inner("attachment")?;
+    shape.one_of("mediaType", MEDIA)?;
+    shape.link("url")?.ok_or("content[0].attachment.url: is required")?;
+    for field in ["mime", "filename", "text", "sha256", "id"] {
+        shape.text(field)?;
+    }
+    shape.end()?;
+    item.end()
+}
+
+#[cfg(test)]
+mod tests;
