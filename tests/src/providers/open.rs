@@ -168,9 +168,9 @@ impl Shop {
             return Err((401, format!("webhook-timestamp: {} s from now", seconds - now_s)));
         }
         let signed = [format!("{id}.{timestamp}.").as_bytes(), body].concat();
-        let is_signed = header("webhook-signature").split(' ').any(|signature| {
-            secrets.iter().any(|secret| verify(secret, signature, &signed))
-        });
+        let is_signed = header("webhook-signature")
+            .split(' ')
+            .any(|signature| secrets.iter().any(|secret| verify(secret, signature, &signed)));
         if !is_signed {
             return Err((401, "webhook-signature: none is right".into()));
         }

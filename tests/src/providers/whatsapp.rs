@@ -213,11 +213,12 @@ impl Cloud {
             }}]}],
         });
         let body = body.to_string().into_bytes();
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.settings.app_secret.as_bytes())
-            .expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.settings.app_secret.as_bytes()).expect("HMAC takes keys of any length");
         mac.update(&body);
         let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        let headers = vec![("content-type", "application/json".into()), ("x-hub-signature-256", format!("sha256={hex}"))];
+        let headers =
+            vec![("content-type", "application/json".into()), ("x-hub-signature-256", format!("sha256={hex}"))];
         Post { url: url.to_owned(), headers, body }
     }
 }

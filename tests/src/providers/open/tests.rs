@@ -78,11 +78,14 @@ async fn a_body_that_is_no_normalized_message_is_refused() {
         change(&mut body);
         body
     };
-    let attachment = json!({"contentType": "Attachment", "attachment": {"mediaType": "Image", "url": "https://a.example/a"}});
-    let structured = |content: Value| with(&|body| {
-        body["type"] = json!("Structured");
-        body["content"] = content.clone();
-    });
+    let attachment =
+        json!({"contentType": "Attachment", "attachment": {"mediaType": "Image", "url": "https://a.example/a"}});
+    let structured = |content: Value| {
+        with(&|body| {
+            body["type"] = json!("Structured");
+            body["content"] = content.clone();
+        })
+    };
     for (n, body) in [
         with(&|body| body["direction"] = json!("Inbound")),
         with(&|body| body["colour"] = json!("red")),
@@ -113,8 +116,8 @@ async fn a_checker_can_read_what_was_seen_and_script_faults_over_http() {
     assert_eq!((request.post(&shop).await, request.post(&shop).await), (503, 200));
     let seen: Vec<Seen> = http.get(format!("{base}/_seen")).send().await.unwrap().json().await.unwrap();
     assert_eq!(seen, shop.seen());
-    assert_eq!(seen.iter().map(|seen| (seen.n, seen.status, seen.taken)).collect::<Vec<_>>(), [
-        (1, 503, false),
-        (2, 200, true)
-    ]);
+    assert_eq!(
+        seen.iter().map(|seen| (seen.n, seen.status, seen.taken)).collect::<Vec<_>>(),
+        [(1, 503, false), (2, 200, true)]
+    );
 }

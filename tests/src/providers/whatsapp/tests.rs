@@ -45,11 +45,13 @@ async fn what_the_real_one_refuses_is_refused() {
         change(&mut body);
         body
     };
-    let media = |part: Value| with(&|body| {
-        body["type"] = json!("image");
-        body.as_object_mut().unwrap().remove("text");
-        body["image"] = part.clone();
-    });
+    let media = |part: Value| {
+        with(&|body| {
+            body["type"] = json!("image");
+            body.as_object_mut().unwrap().remove("text");
+            body["image"] = part.clone();
+        })
+    };
     for (body, code) in [
         (with(&|body| body["messaging_product"] = json!("sms")), 100),
         (with(&|body| drop(body.as_object_mut().unwrap().remove("to"))), 100),
