@@ -1,6 +1,7 @@
 //! Compiles every migration in: a report is one `.sql` file, and nothing else names it.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::{env, error::Error, fs};
 
@@ -20,5 +21,3 @@ fn main() -> Result<(), Box<dyn Error>> {
     writeln!(std::io::stdout(), "cargo::rerun-if-changed={}", directory.display())?;
     Ok(())
 }
-
-use std::io::Write as _;

@@ -84,7 +84,7 @@ pub(crate) fn refused(problems: &[Problem]) -> Failure {
         1 => "one problem".to_owned(),
         n => format!("{n} problems"),
     };
-    Failure::Wrong(format!("nothing was applied, {count}:\n{}", lines.join("\n")))
+    Failure::Wrong(format!("refused whole, {count}:\n{}", lines.join("\n")))
 }
 
 /// Reads every document of these files and directories.

@@ -74,7 +74,7 @@ pub(crate) fn without_nulls(value: &Json) -> Json {
             set.map(|(name, value)| (name.clone(), without_nulls(value))).collect()
         }
         Json::Array(items) => items.iter().map(without_nulls).collect(),
-        plain => plain.clone(),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => value.clone(),
     }
 }
 

@@ -78,7 +78,7 @@ impl Reach {
 pub(crate) fn registry(error: &CodecError) -> Failure {
     let text = error.to_string();
     match error {
-        CodecError::RegistryAway { .. } => Failure::Away(text),
+        CodecError::RegistryAway { .. } => Failure::Away(format!("{text}; WEFT_SCHEMA_REGISTRY__URL names another")),
         CodecError::NotFramed(..)
         | CodecError::Undecodable { .. }
         | CodecError::Unencodable { .. }

@@ -46,7 +46,7 @@ fn shown(value: &Json) -> String {
     match value {
         Json::Null => String::new(),
         Json::String(text) => text.clone(),
-        other => other.to_string(),
+        Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => value.to_string(),
     }
 }
 
@@ -65,14 +65,12 @@ fn differences(old: &Json, new: &Json) -> Vec<(String, Json, Json)> {
 }
 
 fn leaves(value: &Json, path: &str, into: &mut Vec<(String, Json)>) {
-    match value {
-        Json::Object(fields) if !fields.is_empty() => {
-            for (name, value) in fields {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                leaves(value, &path, into);
-            }
-        }
-        leaf => into.push((path.to_owned(), leaf.clone())),
+    let Some(fields) = value.as_object().filter(|fields| !fields.is_empty()) else {
+        return into.push((path.to_owned(), value.clone()));
+    };
+    for (name, value) in fields {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        leaves(value, &path, into);
     }
 }
 

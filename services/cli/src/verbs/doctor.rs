@@ -32,18 +32,15 @@ struct Finding {
 
 impl Doctor {
     pub(super) fn run(&self, reach: &Reach, output: &mut Output) -> Result<Verdict, Failure> {
-        let checks: [(&'static str, Check); 8] = [
-            ("secrets", secrets),
-            ("Kafka", kafka),
-            ("topics", topics_there),
-            ("schema registry", registry),
-            ("ClickHouse", clickhouse),
-            ("migrations", migrations),
-            ("clocks", clocks),
-            ("configuration", configuration),
-        ];
-        let look = |(what, check): &(&'static str, Check)| Finding { what, result: check(reach) };
-        let findings: Vec<_> = checks.iter().map(look).collect();
+        let mut findings: Vec<Finding> = Vec::new();
+        for (what, needs, check) in CHECKS {
+            let is_away = |finding: &&Finding| needs.contains(&finding.what) && finding.result.is_err();
+            let result = match findings.iter().find(is_away) {
+                Some(away) => Err(format!("not looked at, because of {}", away.what)),
+                None => check(reach),
+            };
+            findings.push(Finding { what, result });
+        }
         let mut rows = Rows::new(["", "what", "found"]);
         let mut list = Vec::new();
         for Finding { what, result } in &findings {
@@ -57,6 +54,18 @@ impl Doctor {
 }
 
 type Check = fn(&Reach) -> Result<String, String>;
+
+/// What is looked at, after what, and how.
+const CHECKS: &[(&str, &[&str], Check)] = &[
+    ("secrets", &[], secrets),
+    ("Kafka", &[], kafka),
+    ("topics", &["Kafka"], topics_there),
+    ("schema registry", &[], registry),
+    ("ClickHouse", &[], clickhouse),
+    ("migrations", &["ClickHouse"], migrations),
+    ("clocks", &["ClickHouse"], clocks),
+    ("configuration", &["Kafka", "topics", "schema registry"], configuration),
+];
 
 fn words(failure: Failure) -> String {
     failure.to_string()

@@ -17,7 +17,7 @@ use crate::{Failure, Verdict};
 /// Run reports
 #[derive(Subcommand)]
 pub(super) enum Report {
-    Run(Run),
+    Run(Box<Run>),
     /// List the reports there are
     List,
 }
@@ -234,7 +234,7 @@ fn cell(value: &Json) -> String {
             shown.trim_end_matches('0').trim_end_matches('.').to_owned()
         }
         Json::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        Json::Bool(_) | Json::Number(_) | Json::Object(_) => value.to_string(),
     }
 }
 
