@@ -73,7 +73,7 @@ impl Station for DeliveryStation {
             message_id: *id,
             attempt_no: message.attempts,
             at,
-            outcome: Outcome::Unknown { reason: "process_ended" },
+            outcome: Outcome::Lost,
         });
         lost.map(Event::Called).collect()
     }

@@ -1,11 +1,14 @@
 //! For any order, repeat, crash and abort: each customer's messages leave one at a time and in
 //! order, receipts never go back, nobody is forgotten, and a restored state equals the live one.
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::collections::{BTreeMap, VecDeque};
 
 use delivery::core::Delivery;
 use delivery::core::effect::{Effect, Send};
-use delivery::core::event::{Account, AccountKey, Answer, Asked, CallEnded, Event, Heard, Outcome, Receipt, Refusal, Route, WhenUnknown};
+use delivery::core::event::{
+    Account, AccountKey, Answer, Asked, CallEnded, Event, Heard, Outcome, Receipt, Refusal, Route, WhenUnknown,
+};
 use delivery::core::rows::Phase;
 use schemas::ids::{ConversationId, CustomerKey, EventId, KeySecret, MessageId};
 use schemas::records::{Channel, Content, Customer, DeliveryEventKind, Direction, MessageAdded, ReceiptStatus};
@@ -130,6 +133,7 @@ impl World {
             2 => Outcome::Unknown { reason: "timeout" },
             3 => Outcome::Refused(Refusal::WindowClosed),
             4 => Outcome::Unconfigured { reason: "no_token" },
+            5 if self.dice.roll(4) == 0 => Outcome::NotOurs,
             _ => Outcome::Accepted { provider_message_id: provider },
         };
         let (message_id, attempt_no, at) = (send.message_id, send.attempt_no, self.now);
@@ -220,7 +224,7 @@ impl World {
         let lost: Vec<Event> = claimed
             .map(|(id, message)| {
                 let (message_id, attempt_no, at) = (*id, message.attempts, self.now);
-                Event::Called(CallEnded { message_id, attempt_no, at, outcome: Outcome::Unknown { reason: "lost" } })
+                Event::Called(CallEnded { message_id, attempt_no, at, outcome: Outcome::Lost })
             })
             .collect();
         lost.into_iter().for_each(|event| self.apply(event));
@@ -258,7 +262,12 @@ impl World {
                 story.is_over = true;
                 return;
             }
-            _ => {
+            DeliveryEventKind::Ambiguous(_)
+            | DeliveryEventKind::Retrying(_)
+            | DeliveryEventKind::BotTurnFinished(_)
+            | DeliveryEventKind::DataActionFinished(_)
+            | DeliveryEventKind::MediaStored(_)
+            | DeliveryEventKind::Unknown(_) => {
                 assert!(!story.is_over, "{id} goes on after it was settled");
                 return;
             }

@@ -160,11 +160,13 @@ pub enum Outcome {
     },
     /// The provider said no.
     Answered(Answer),
-    /// Nothing was sent: no connection, or no longer ours to send.
+    /// Nothing was sent: no connection.
     NotSent {
         /// Why.
         reason: &'static str,
     },
+    /// Nothing was sent: it was no longer ours to send.
+    NotOurs,
     /// Nothing was sent: the account's configuration cannot be used.
     Unconfigured {
         /// What is wrong with it.
@@ -177,6 +179,8 @@ pub enum Outcome {
         /// What happened.
         reason: &'static str,
     },
+    /// The process that made the call ended: nobody knows whether it arrived.
+    Lost,
 }
 
 /// A provider's refusal.

@@ -285,6 +285,12 @@ impl Deliveries {
         }
     }
 
+    fn check_health(&self, key: &AccountKey, health: &Health) -> Result<(), String> {
+        let Some(id) = health.probe else { return Ok(()) };
+        let is_out = self.messages.get(&id).is_some_and(|message| message.phase == Phase::Claimed);
+        if is_out { Ok(()) } else { Err(format!("account {} waits for message {id}, which is not out", key.account)) }
+    }
+
     fn check_indexes(&self) -> Result<(), String> {
         let count = |n: usize, of: usize, what: &str| {
             if n == of { Ok(()) } else { Err(format!("index {what} has {n} entries for {of} rows")) }
@@ -362,11 +368,12 @@ impl State for Deliveries {
                 for customer in self.customers.touched() {
                     self.customers.get(customer).map_or(Ok(()), |lane| self.check_lane(*customer, lane))?;
                 }
-                Ok(())
+                self.accounts.iter().try_for_each(|(key, health)| self.check_health(key, health))
             }
             Scope::All => {
                 self.messages.iter().try_for_each(|(id, message)| self.check_message(*id, message))?;
                 self.customers.iter().try_for_each(|(customer, lane)| self.check_lane(*customer, lane))?;
+                self.accounts.iter().try_for_each(|(key, health)| self.check_health(key, health))?;
                 self.check_indexes()
             }
         }

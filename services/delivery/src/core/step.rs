@@ -88,7 +88,12 @@ impl Step<'_> {
 
     /// Takes a message out of its lane and remembers how far it came.
     pub(crate) fn settle(&mut self, message: &Message, progress: Progress, provider_message_id: Option<String>) {
-        self.state.remove_message(message.asked.added.message_id);
+        let (id, account) = (message.asked.added.message_id, message.asked.account());
+        self.state.remove_message(id);
+        let health = self.state.health(&account);
+        if health.probe == Some(id) {
+            self.set_health(&account, Health { probe: None, ..health });
+        }
         self.remember(&message.asked, message.attempts, progress, provider_message_id);
     }
 

@@ -43,7 +43,8 @@ fn account(record: &InputRecord<'_>) -> Result<Option<AccountKey>, Reject> {
 
 fn translate(id: &AccountId, spec: ChannelAccount) -> Result<Account, Reject> {
     let outbound = spec.outbound;
-    let waits = outbound.retry_schedule_s.iter().map(|seconds| milliseconds(*seconds)).collect::<Result<Vec<_>, _>>()?;
+    let waits =
+        outbound.retry_schedule_s.iter().map(|seconds| milliseconds(*seconds)).collect::<Result<Vec<_>, _>>()?;
     Ok(Account {
         channel: spec.channel,
         route: Route {

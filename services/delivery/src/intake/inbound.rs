@@ -13,8 +13,10 @@ pub(super) fn read(secret: &KeySecret, event: InboundEvent) -> Result<Option<Eve
             let ours = ours(secret, &event, echo.callback_data.as_deref());
             let provider_message_id = Some(event.provider_event_id.clone()).filter(|id| !id.is_empty());
             let told = InboundReceipt { status: ReceiptStatus::Sent, provider_message_id, ..InboundReceipt::default() };
-            ours.map(|_| receipt_of(secret, &event, InboundReceipt { callback_data: echo.callback_data.clone(), ..told }))
-                .transpose()
+            ours.map(|_| {
+                receipt_of(secret, &event, InboundReceipt { callback_data: echo.callback_data.clone(), ..told })
+            })
+            .transpose()
         }
         InboundKind::Message(_)
         | InboundKind::Postback(_)

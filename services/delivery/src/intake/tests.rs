@@ -114,7 +114,7 @@ fn a_receipt_names_our_message_only_if_the_id_is_ours_and_of_this_customer() {
 #[test]
 fn whatever_opens_a_window_is_heard() {
     let desk = Desk::new();
-    let message = heard(InboundKind::Message(Box::new(InboundMessage::default())));
+    let message = heard(InboundKind::Message(Box::<InboundMessage>::default()));
     let read = desk.read(CHANNEL_INBOUND.name, "any", &message).unwrap();
     assert!(matches!(read, Some(Event::Heard(heard)) if heard.window_ends_at == 90));
     let without = InboundEvent { window_ends_at: None, ..message };
@@ -127,7 +127,8 @@ fn an_account_is_read_with_its_own_schedule_and_secrets_by_reference() {
     let body = r#"{"channel":"open","name":"Shop","queue":"q","outbound":{"webhook_url":"https://shop.example/hook",
         "webhook_secrets":[{"env":"HOOK"},{"file":"/run/hook"}],"retry_schedule_s":[0.5,3],
         "order_hold_max_s":60,"on_ambiguous":"at_most_once"}}"#;
-    let entity = ConfigEntity { kind: "ChannelAccount".into(), id: "shop".into(), body: body.into(), ..Default::default() };
+    let entity =
+        ConfigEntity { kind: "ChannelAccount".into(), id: "shop".into(), body: body.into(), ..Default::default() };
     let read = desk.read(CONFIG_ENTITIES.name, "acme/ChannelAccount/shop", &entity).unwrap();
     let Some(Event::Configured(key, Some(account))) = read else { panic!("expected an account, found {read:?}") };
     assert_eq!((key.account.as_str(), account.route.provider_account_id.as_str()), ("shop", "shop"));

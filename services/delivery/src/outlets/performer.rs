@@ -61,7 +61,7 @@ impl Calls {
             return Outcome::Refused(refusal);
         }
         if !owned() {
-            return Outcome::NotSent { reason: "lease" };
+            return Outcome::NotOurs;
         }
         let began = Stamp::now();
         let answer = self.exchange(request).await;

@@ -34,7 +34,7 @@ pub(crate) fn unknown(step: &mut Step<'_>, mut message: Message, at: Timestamp, 
 mod tests {
     use crate::core::event::{Outcome, WhenUnknown};
     use crate::core::rules::support::{Bench, account, asked, kinds};
-        use schemas::records::{Channel, ReceiptStatus};
+    use schemas::records::{Channel, ReceiptStatus};
 
     const UNKNOWN: Outcome = Outcome::Unknown { reason: "timeout" };
 

@@ -8,7 +8,7 @@ use crate::core::rows::{Breaker, Health};
 /// Failures in a row that open the circuit.
 const FAILURES_MAX: u32 = 5;
 /// How long it stays open the first time; doubled each time after.
-const OPEN_MS: i64 = 30_000;
+const OPEN_MS: i64 = 5_000;
 const OPEN_MS_MAX: i64 = 600_000;
 /// How long an account with refused credentials rests before one call tries them again.
 const PAUSE_MS: i64 = 300_000;
@@ -51,12 +51,9 @@ pub fn after(health: Health, sign: Sign<'_>, at: Timestamp) -> Health {
     match sign {
         Sign::Well => well(health),
         Sign::Silent => Health { probe: None, ..health },
-        Sign::Throttled(wait_ms, reason) => Health {
-            until: health.until.max(Some(at.plus_ms(wait_ms))),
-            probe: None,
-            reason: reason.into(),
-            ..health
-        },
+        Sign::Throttled(wait_ms, reason) => {
+            Health { until: health.until.max(Some(at.plus_ms(wait_ms))), probe: None, reason: reason.into(), ..health }
+        }
         Sign::Locked(reason) => Health {
             paused: true,
             breaker: Breaker::Open,
@@ -108,9 +105,13 @@ mod tests {
         let failing = |n| (0..n).fold(Health::default(), |health, _| after(health, Sign::Failing("down"), at));
         for (health, breaker, until_ms) in [
             (failing(4), Breaker::Closed, None),
-            (failing(5), Breaker::Open, Some(31_000)),
-            (after(resume(failing(5), Timestamp::from_ms(31_000)), Sign::Failing("down"), at), Breaker::Open, Some(61_000)),
-            (after(resume(failing(5), Timestamp::from_ms(31_000)), Sign::Well, at), Breaker::Closed, None),
+            (failing(5), Breaker::Open, Some(6_000)),
+            (
+                after(resume(failing(5), Timestamp::from_ms(6_000)), Sign::Failing("down"), at),
+                Breaker::Open,
+                Some(11_000),
+            ),
+            (after(resume(failing(5), Timestamp::from_ms(6_000)), Sign::Well, at), Breaker::Closed, None),
             (after(Health::default(), Sign::Throttled(7_000, "rate"), at), Breaker::Closed, Some(8_000)),
             (after(Health::default(), Sign::Locked("token"), at), Breaker::Open, Some(301_000)),
             (after(failing(4), Sign::Well, at), Breaker::Closed, None),
@@ -130,12 +131,28 @@ mod tests {
         }
         assert_eq!(kinds(&bench.called(5, GONE)), ["account open", "retrying no_connection"]);
         assert!(bench.ask(asked(6, "f")).is_empty());
-        assert!(bench.advance(29_999).is_empty(), "retries wait too");
+        assert!(bench.advance(4_999).is_empty(), "retries wait too");
         assert_eq!(kinds(&bench.advance(1)), ["account half_open", "claimed", "send"]);
         let probe = bench.first_claimed().unwrap();
         let effects = bench.called(probe, Outcome::Accepted { provider_message_id: None });
         assert_eq!(kinds(&effects)[..2], ["account closed", "sent"]);
         assert_eq!(kinds(&effects).iter().filter(|kind| *kind == "send").count(), 5);
+    }
+
+    #[test]
+    fn a_receipt_for_the_one_call_frees_the_account_for_the_next() {
+        let mut bench = Bench::with(account(Channel::Open));
+        for (n, customer) in (1..=6).zip(["a", "b", "c", "d", "e", "f"]) {
+            bench.ask(asked(n, customer));
+        }
+        for n in 1..=5 {
+            bench.called(n, GONE);
+        }
+        bench.called(6, Outcome::Lost);
+        bench.advance(30_000);
+        let probe = bench.first_claimed().unwrap();
+        let effects = bench.receipt(probe, schemas::records::ReceiptStatus::Sent);
+        assert_eq!(kinds(&effects), ["sent", "claimed", "send"]);
     }
 
     #[test]
@@ -154,10 +171,7 @@ mod tests {
         let mut bench = Bench::with(account(Channel::Whatsapp));
         bench.ask(asked(1, "ada"));
         let answer = Answer { status: 401, code: Some(190), ..Answer::default() };
-        assert_eq!(
-            kinds(&bench.called(1, Outcome::Answered(answer))),
-            ["account open paused", "retrying credentials"]
-        );
+        assert_eq!(kinds(&bench.called(1, Outcome::Answered(answer))), ["account open paused", "retrying credentials"]);
         bench.advance(10_000);
         let effects = bench.configure(account(Channel::Whatsapp));
         assert_eq!(kinds(&effects), ["account closed", "claimed", "send"]);

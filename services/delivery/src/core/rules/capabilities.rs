@@ -21,9 +21,11 @@ pub fn schedule_ms(channel: Channel) -> &'static [i64] {
     if channel == Channel::Open { WEBHOOK_SCHEDULE_MS } else { PROVIDER_SCHEDULE_MS }
 }
 
-/// How long a later message waits for an earlier one where the account says nothing (D2).
+/// How long a later message waits for an earlier one where the account says nothing (D2): 120 s;
+/// for a webhook its whole schedule, if that is longer.
 pub fn order_hold_max_ms(channel: Channel, schedule_ms: &[i64]) -> i64 {
-    if channel == Channel::Open { schedule_ms.iter().sum() } else { 120 * SECOND_MS }
+    const HOLD_MS: i64 = 120 * SECOND_MS;
+    if channel == Channel::Open { schedule_ms.iter().sum::<i64>().max(HOLD_MS) } else { HOLD_MS }
 }
 
 /// How long the first receipt is waited for before the next message leaves, where the platform
@@ -114,8 +116,7 @@ mod tests {
     use schemas::records::{Attachment, Choice};
 
     fn media(kind: &str, url: Option<&str>, text: &str) -> Content {
-        let attachment =
-            Attachment { attachment_type: kind.into(), url: url.map(Into::into), ..Attachment::default() };
+        let attachment = Attachment { attachment_type: kind.into(), url: url.map(Into::into), ..Attachment::default() };
         Content { attachments: vec![attachment], ..Content::text(text) }
     }
 

@@ -6,6 +6,7 @@ pub mod breaker;
 pub mod capabilities;
 pub mod claim;
 pub mod deadlines;
+pub mod early;
 pub mod failures;
 pub mod order;
 pub mod outcome;

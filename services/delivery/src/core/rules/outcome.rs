@@ -9,7 +9,7 @@ use crate::core::event::{Answer, CallEnded, Outcome};
 use crate::core::rows::{Message, Phase, Progress};
 use crate::core::rules::breaker::{self, Sign};
 use crate::core::rules::failures::{self, Verdict};
-use crate::core::rules::{ambiguous, capabilities, order, receipts, schedule};
+use crate::core::rules::{ambiguous, capabilities, early, order, schedule};
 use crate::core::step::{About, Step};
 
 /// Takes the outcome of one attempt.
@@ -37,7 +37,9 @@ fn current(step: &mut Step<'_>, message: Message, outcome: Outcome, at: Timestam
             retry(step, message, at, Again { reason, least_ms: 0 });
         }
         Outcome::Refused(refusal) => step.refuse(&message, at.as_ms(), refusal),
+        Outcome::NotOurs => retry(step, message, at, Again { reason: "lease", least_ms: 0 }),
         Outcome::Unknown { reason } => ambiguous::unknown(step, message, at, reason),
+        Outcome::Lost => ambiguous::unknown(step, message, at, "process_ended"),
     }
     order::turn(step, customer);
 }
@@ -51,7 +53,7 @@ fn sign<'a>(message: &Message, outcome: &'a Outcome) -> Sign<'a> {
             Verdict::Throttled(wait_ms) => Sign::Throttled(wait_ms, "throttled"),
             Verdict::Credentials => Sign::Locked("credentials"),
         },
-        Outcome::NotSent { reason: "lease" } | Outcome::Refused(_) => Sign::Silent,
+        Outcome::NotOurs | Outcome::Lost | Outcome::Refused(_) => Sign::Silent,
         Outcome::NotSent { reason } | Outcome::Unknown { reason } => Sign::Failing(reason),
         Outcome::Unconfigured { reason } => Sign::Locked(reason),
     }
@@ -82,9 +84,8 @@ pub(crate) struct Again<'a> {
 /// Puts a message back in its turn until the next attempt, or gives it up.
 pub(crate) fn retry(step: &mut Step<'_>, mut message: Message, at: Timestamp, again: Again<'_>) {
     let account = step.state.account(&message.asked.account());
-    let wait_ms = account.and_then(|account| {
-        schedule::next_wait_ms(schedule::of(account), message.attempts, again.least_ms)
-    });
+    let wait_ms =
+        account.and_then(|account| schedule::next_wait_ms(schedule::of(account), message.attempts, again.least_ms));
     let Some(wait_ms) = wait_ms else {
         return order::exhaust(step, &message, again.reason);
     };
@@ -110,7 +111,7 @@ pub(crate) fn accepted(step: &mut Step<'_>, message: &Message, provider: Option<
         lane.settling = Some((message.asked.added.message_id, at.plus_ms(settle_ms)));
         step.state.set_lane(customer, Some(lane));
     }
-    receipts::join_early(step, message.asked.added.message_id);
+    early::join(step, message.asked.added.message_id);
 }
 
 /// An answer to an attempt that is not the current one any more: only its success counts.
@@ -131,7 +132,7 @@ fn join(step: &mut Step<'_>, id: MessageId, outcome: Outcome) {
         {
             sent.provider_message_id = Some(provider);
             step.state.set_sent(id, sent);
-            receipts::join_early(step, id);
+            early::join(step, id);
         }
         _ => step.ignore(Ignored::Stale),
     }

@@ -1,5 +1,5 @@
-//! D4: receipts only move a message forward; one that comes before the send's answer is kept and
-//! joined, by our own id or by the provider's.
+//! D4: receipts only move a message forward; one that comes before the send's answer tells what the
+//! answer will be.
 
 use schemas::ids::MessageId;
 use schemas::records::{DeliveryEventKind, Failed, ReceiptStatus};
@@ -7,23 +7,17 @@ use stream::Timestamp;
 
 use crate::core::effect::Ignored;
 use crate::core::event::Receipt;
-use crate::core::rows::{Early, Message, Progress, Sent};
-use crate::core::rules::{failures, order, outcome};
+use crate::core::rows::{Message, Progress, Sent};
+use crate::core::rules::{early, failures, order, outcome};
 use crate::core::step::{About, Step};
-
-/// How long a receipt waits for the answer that tells whose it is.
-const EARLY_KEEP_MS: i64 = 600_000;
-/// Receipts kept for one unknown provider id.
-const EARLY_MAX: usize = 8;
 
 /// How far a message is after a receipt; `None` if that is nothing new.
 pub fn forward(progress: Progress, status: ReceiptStatus) -> Option<Progress> {
     match (progress, status) {
         (Progress::Failed | Progress::Sent, ReceiptStatus::Delivered) => Some(Progress::Delivered),
-        (
-            Progress::Failed | Progress::Sent | Progress::Delivered,
-            ReceiptStatus::Read | ReceiptStatus::Played,
-        ) => Some(Progress::Read),
+        (Progress::Failed | Progress::Sent | Progress::Delivered, ReceiptStatus::Read | ReceiptStatus::Played) => {
+            Some(Progress::Read)
+        }
         (Progress::Sent, ReceiptStatus::Failed) => Some(Progress::Failed),
         (Progress::Delivered | Progress::Read, ReceiptStatus::Failed | ReceiptStatus::Delivered)
         | (Progress::Read, ReceiptStatus::Read | ReceiptStatus::Played)
@@ -38,7 +32,7 @@ pub(crate) fn receipt(step: &mut Step<'_>, receipt: Receipt) {
     let id = receipt.message_id.or_else(|| key.as_ref().and_then(|key| step.state.find_sent(key)));
     let Some(id) = id else {
         return match key {
-            Some(_) => keep(step, receipt),
+            Some(key) => early::keep(step, key, receipt),
             None => step.ignore(Ignored::Foreign),
         };
     };
@@ -69,7 +63,8 @@ fn prove(step: &mut Step<'_>, message: &Message, receipt: &Receipt) {
     end_settling(step, id, message.asked.customer_key);
 }
 
-fn advance(step: &mut Step<'_>, id: MessageId, mut sent: Sent, receipt: &Receipt) {
+/// Moves a settled message forward, if the receipt does.
+pub(crate) fn advance(step: &mut Step<'_>, id: MessageId, mut sent: Sent, receipt: &Receipt) {
     let customer = sent.customer_key;
     let is_named = sent.provider_message_id.is_none() && receipt.provider_message_id.is_some();
     if is_named {
@@ -114,32 +109,6 @@ fn end_settling(step: &mut Step<'_>, id: MessageId, customer: schemas::ids::Cust
         lane.settling = lane.settling.filter(|(settling, _)| *settling != id);
         step.state.set_lane(customer, Some(lane));
         order::turn(step, customer);
-    }
-}
-
-fn keep(step: &mut Step<'_>, receipt: Receipt) {
-    let Some(provider) = receipt.provider_message_id.clone() else { return };
-    let key = (receipt.account.clone(), provider);
-    let early = step.state.early(&key).cloned();
-    let mut early =
-        early.unwrap_or_else(|| Early { receipts: Vec::new(), forget_at: step.now.plus_ms(EARLY_KEEP_MS) });
-    let is_repeat = early.receipts.iter().any(|kept| kept.status == receipt.status);
-    if is_repeat || early.receipts.len() >= EARLY_MAX {
-        return step.ignore(Ignored::Stale);
-    }
-    early.receipts.push(receipt);
-    step.state.set_early(key, early);
-}
-
-/// Applies the receipts that came before the provider's id of this message was known.
-pub(crate) fn join_early(step: &mut Step<'_>, id: MessageId) {
-    let key = step.state.sent(id).and_then(Sent::provider_key);
-    let Some(mut early) = key.and_then(|key| step.state.take_early(&key)) else { return };
-    early.receipts.sort_by_key(|receipt| (receipt.at, receipt.status));
-    for receipt in early.receipts {
-        if let Some(sent) = step.state.sent(id).cloned() {
-            advance(step, id, sent, &receipt);
-        }
     }
 }
 
@@ -197,24 +166,6 @@ mod tests {
         assert_eq!(kinds(&bench.receipt(1, ReceiptStatus::Sent)), ["ignored"]);
         assert!(kinds(&bench.called(1, accepted("wamid.1"))).is_empty(), "the answer only names it");
         assert_eq!(kinds(&bench.apply(by_provider("wamid.1", ReceiptStatus::Read))), ["read"]);
-    }
-
-    #[test]
-    fn a_receipt_before_the_answer_is_kept_and_joined_by_the_providers_id() {
-        let mut bench = Bench::with(account(Channel::Whatsapp));
-        bench.ask(asked(1, "ada"));
-        assert!(bench.apply(by_provider("wamid.1", ReceiptStatus::Read)).is_empty());
-        assert!(bench.apply(by_provider("wamid.1", ReceiptStatus::Delivered)).is_empty());
-        assert_eq!(kinds(&bench.apply(by_provider("wamid.1", ReceiptStatus::Read))), ["ignored"]);
-        assert_eq!(kinds(&bench.called(1, accepted("wamid.1"))), ["sent", "delivered", "read"]);
-    }
-
-    #[test]
-    fn a_receipt_that_nobody_claims_is_forgotten() {
-        let mut bench = Bench::with(account(Channel::Whatsapp));
-        bench.apply(by_provider("wamid.9", ReceiptStatus::Read));
-        bench.advance(600_000);
-        assert!(bench.is_empty());
     }
 
     #[test]

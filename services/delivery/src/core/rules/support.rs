@@ -4,8 +4,8 @@ use schemas::ids::{CustomerKey, KeySecret, MessageId};
 use schemas::records::{
     Channel, Content, Customer, DeliveryEventKind, Direction, MessageAdded, ReceiptStatus, Sender, SenderKind,
 };
-use stream::testing::TaskDriver;
 use stream::Timestamp;
+use stream::testing::TaskDriver;
 
 use crate::core::effect::{Effect, Send};
 use crate::core::event::{Account, AccountKey, Asked, CallEnded, Event, Outcome, Receipt, Route, WhenUnknown};
@@ -178,7 +178,14 @@ fn kind(effect: &Effect) -> String {
             DeliveryEventKind::Exhausted(exhausted) => format!("exhausted {}", exhausted.reason),
             DeliveryEventKind::Retrying(retrying) => format!("retrying {}", retrying.reason),
             DeliveryEventKind::Ambiguous(ambiguous) => format!("ambiguous {}", ambiguous.reason),
-            other => other.name().to_owned(),
+            DeliveryEventKind::Claimed(_)
+            | DeliveryEventKind::Sent(_)
+            | DeliveryEventKind::Delivered(_)
+            | DeliveryEventKind::Read(_)
+            | DeliveryEventKind::BotTurnFinished(_)
+            | DeliveryEventKind::DataActionFinished(_)
+            | DeliveryEventKind::MediaStored(_)
+            | DeliveryEventKind::Unknown(_) => event.kind.name().to_owned(),
         },
         Effect::Account(state) if state.paused => format!("account {} paused", state.breaker),
         Effect::Account(state) => format!("account {}", state.breaker),

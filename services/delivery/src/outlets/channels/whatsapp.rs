@@ -181,12 +181,8 @@ mod tests {
         assert_eq!(answer(200, "<html>"), Outcome::Unknown { reason: "answer_without_id" });
         let refused = r#"{"error":{"message":"(#131026) undeliverable","type":"OAuthException","code":131026,
             "error_data":{"messaging_product":"whatsapp","details":"unable to deliver"},"fbtrace_id":"A"}}"#;
-        let expected = Answer {
-            status: 400,
-            code: Some(131_026),
-            detail: Some("unable to deliver".into()),
-            retry_after_ms: None,
-        };
+        let expected =
+            Answer { status: 400, code: Some(131_026), detail: Some("unable to deliver".into()), retry_after_ms: None };
         assert_eq!(answer(400, refused), Outcome::Answered(expected));
         assert_eq!(answer(502, "bad gateway"), Outcome::Answered(Answer { status: 502, ..Answer::default() }));
     }

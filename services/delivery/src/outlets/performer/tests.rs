@@ -103,7 +103,7 @@ async fn nothing_leaves_when_it_must_not() {
     let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
     let secret = secret_file();
     let ours = send(nobody, secret.path());
-    assert_eq!(calls().call(&ours, || false).await, Outcome::NotSent { reason: "lease" });
+    assert_eq!(calls().call(&ours, || false).await, Outcome::NotOurs);
     let late = Send { window_ends_at: Some(1), ..ours.clone() };
     assert_eq!(calls().call(&late, || true).await, Outcome::Refused(Refusal::WindowClosed));
     let mut elsewhere = ours;
