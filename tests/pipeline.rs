@@ -25,7 +25,16 @@ use tokio::sync::RwLock;
 
 /// One company for each test.
 const COMPANIES: [&str; 11] = [
-    "answered", "returns", "after-window", "leaves", "open", "no-answer", "owner-gone", "twice", "bad-input", "day",
+    "answered",
+    "returns",
+    "after-window",
+    "leaves",
+    "open",
+    "no-answer",
+    "owner-gone",
+    "twice",
+    "bad-input",
+    "day",
     "kills",
 ];
 /// Talks during the kills, and the pause between two messages of one.

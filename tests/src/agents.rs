@@ -138,7 +138,8 @@ impl Agent {
     /// # Errors
     /// If it is refused or nobody answers.
     pub async fn wrap_up(&self, conversation_id: &str, code: &str) -> anyhow::Result<Answer> {
-        let frame = json!({"type": "wrap_up", "conversation_id": conversation_id, "code": code, "notes": null, "tags": []});
+        let frame =
+            json!({"type": "wrap_up", "conversation_id": conversation_id, "code": code, "notes": null, "tags": []});
         self.done(frame).await
     }
 

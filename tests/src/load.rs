@@ -122,7 +122,8 @@ impl Load {
     }
 
     async fn talk<'w>(&self, mut talk: Talk<'w>, pause: Duration) -> anyhow::Result<Talked<'w>> {
-        let (mut wrote, mut answered) = (vec![format!("hello from {}", talk.customer.name.trim_start_matches("Nr "))], Vec::new());
+        let (mut wrote, mut answered) =
+            (vec![format!("hello from {}", talk.customer.name.trim_start_matches("Nr "))], Vec::new());
         while !self.is_enough.load(Ordering::Relaxed) {
             let no = wrote.len();
             let question = format!("question {no}");

@@ -109,7 +109,8 @@ impl Oracle {
             let left: Vec<&Abandoned> = observed.abandoned.iter().filter(|one| one.account == account).collect();
             let (answered, abandoned) = (parts.len() as f64, left.len() as f64);
             let wait_s = parts.iter().map(|part| part.wait_s).chain(left.iter().map(|one| one.wait_s)).sum();
-            let mut sheet = Sheet::new(find(rows, &[("queue_id", account.queue()), ("message_type", account.channel())]));
+            let mut sheet =
+                Sheet::new(find(rows, &[("queue_id", account.queue()), ("message_type", account.channel())]));
             sheet.what = format!("queue {}", account.queue());
             sheet.count("offered", answered + abandoned);
             sheet.count("answered", answered);

@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::company::{Account, Company, OPEN_PORT, WHATSAPP_PORT};
 use crate::customers::{Customer, Reply};
+use crate::providers::Seen;
 use crate::providers::open::{self, OpenReceiver};
 use crate::providers::whatsapp::{self, WhatsApp};
-use crate::providers::Seen;
 use crate::stack::Stack;
 
 /// WhatsApp and the shop's server, listening. Receipts are the customers' own affair.
@@ -33,9 +33,9 @@ impl Outside {
     /// If a port is taken or a secret is missing.
     pub async fn start(stack: &Stack, companies: &[Company], ports: (u16, u16)) -> anyhow::Result<Self> {
         let secret = stack.variable("DEMO_SHOP_WEBHOOK_SECRET")?;
-        let numbers = companies.iter().flat_map(|company| {
-            [Account::Parcels, Account::Billing].map(|account| company.provider_account(account))
-        });
+        let numbers = companies
+            .iter()
+            .flat_map(|company| [Account::Parcels, Account::Billing].map(|account| company.provider_account(account)));
         let integration = |company: &Company| (company.provider_account(Account::Shop), vec![secret.to_owned()]);
         let whatsapp = whatsapp::Settings {
             access_token: stack.variable("DEMO_WHATSAPP_ACCESS_TOKEN")?.to_owned(),
@@ -75,9 +75,5 @@ impl Outside {
 }
 
 fn reply(seen: Seen) -> Reply {
-    Reply {
-        provider_id: seen.id.unwrap_or_default(),
-        tracker: seen.tracker,
-        text: seen.text.unwrap_or_default(),
-    }
+    Reply { provider_id: seen.id.unwrap_or_default(), tracker: seen.tracker, text: seen.text.unwrap_or_default() }
 }

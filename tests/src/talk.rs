@@ -99,7 +99,8 @@ impl<'w> Talk<'w> {
         let what = format!("{text:?} on {}'s desktop", self.agent.id);
         wait_for(&what, ARRIVAL_MAX, || async {
             let seen = self.agent.seen();
-            let heard = seen.heard.iter().find(|heard| heard.conversation_id == self.conversation_id && heard.text == text);
+            let heard =
+                seen.heard.iter().find(|heard| heard.conversation_id == self.conversation_id && heard.text == text);
             heard.map(|heard| heard.message_id.clone()).ok_or_else(|| format!("{} other messages", seen.heard.len()))
         })
         .await

@@ -142,7 +142,8 @@ impl World {
     /// If nobody does.
     pub async fn offer_of(&self, customer: &Customer) -> anyhow::Result<(Arc<Agent>, Offer)> {
         let what = format!("an offer of {}'s conversation", customer.name);
-        let (agent, offer) = wait_for(&what, OFFER_MAX, || async { self.new_offer(customer).ok_or_else(|| self.desks()) }).await?;
+        let (agent, offer) =
+            wait_for(&what, OFFER_MAX, || async { self.new_offer(customer).ok_or_else(|| self.desks()) }).await?;
         self.narrator.tell(Actor::House, "weft", &format!("offers {} to {}", customer.name, agent.id));
         Ok((agent, offer))
     }
@@ -185,10 +186,19 @@ impl World {
         })
         .await?;
         let number = |column| reports::number(&found, column).unwrap_or_default();
-        self.narrator.tell(Actor::Report, "report", &format!(
-            "answered by {}, waited {:.1} s, talked {:.1} s, {} in, {} out, code {}",
-            part.agent, number("wait_s"), number("talk_s"), part.messages_in, part.messages_out, part.code
-        ));
+        self.narrator.tell(
+            Actor::Report,
+            "report",
+            &format!(
+                "answered by {}, waited {:.1} s, talked {:.1} s, {} in, {} out, code {}",
+                part.agent,
+                number("wait_s"),
+                number("talk_s"),
+                part.messages_in,
+                part.messages_out,
+                part.code
+            ),
+        );
         Ok(found)
     }
 
@@ -240,7 +250,8 @@ impl World {
             bail!("{url} answers {}", answer.status());
         }
         let text = answer.text().await?;
-        let series = text.lines().filter(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)));
+        let series =
+            text.lines().filter(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)));
         Ok(series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
     }
 

@@ -4,7 +4,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: weft-demo [--once]\n\nPlays the journeys on the stack that the environment describes; see `make demo`.\n";
+const USAGE: &str =
+    "usage: weft-demo [--once]\n\nPlays the journeys on the stack that the environment describes; see `make demo`.\n";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -19,7 +19,8 @@ pub(super) fn receipt(customer: &Customer, reply: &Reply, status: &str, at_ms: i
     let mut word = status.to_owned();
     word[..1].make_ascii_uppercase();
     let id = reply.tracker.as_ref().unwrap_or(&reply.provider_id);
-    let body = json!({"id": id, "status": word, "isFinalReceipt": status == "read", "channel": channel(customer, at_ms)});
+    let body =
+        json!({"id": id, "status": word, "isFinalReceipt": status == "read", "channel": channel(customer, at_ms)});
     posted(customer, "receipt", &body)
 }
 

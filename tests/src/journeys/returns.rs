@@ -17,12 +17,7 @@ pub(super) async fn play(world: &World) -> anyhow::Result<()> {
     }
     let served = world.last_served().context("nobody was served")?;
     let mut talk = Talk::begin(world, &served.customer, "One more thing: can you leave it with a neighbour?").await?;
-    ensure!(
-        talk.agent.id == served.agent,
-        "expected the last agent {} to get it, {} did",
-        served.agent,
-        talk.agent.id
-    );
+    ensure!(talk.agent.id == served.agent, "expected the last agent {} to get it, {} did", served.agent, talk.agent.id);
     ensure!(
         talk.conversation_id == served.conversation_id,
         "expected conversation {} to re-open, got {}",
