@@ -8,6 +8,7 @@
 mod content;
 mod conversation;
 mod delivery;
+mod facts;
 mod inbound;
 mod platform;
 mod routing;
@@ -18,6 +19,7 @@ use serde::de::DeserializeOwned;
 pub use content::*;
 pub use conversation::*;
 pub use delivery::*;
+pub use facts::*;
 pub use inbound::*;
 pub use platform::*;
 pub use routing::*;
