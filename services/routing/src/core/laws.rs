@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::config::EntityKind;
-use schemas::ids::{AgentId, CommandId, ConversationId, CustomerKey, EventId, PartId, StintId};
+use schemas::ids::{AgentId, CommandId, CustomerKey, EventId, StintId};
 use schemas::records::{
     AgentAsk, Cause, Channel, ConnectionChange, ConnectionsHeld, Content, ConversationCommandKind, CustomerLeft,
-    Millis, PartEnded, Presence, RoutingCommand, RoutingCommandKind, RoutingEvent, RoutingEventKind, SegmentKind,
-    Sender, SenderKind, SetPresence, Spoke, WorkArrived, WrapUpAsk,
+    Millis, Presence, RoutingCommand, RoutingCommandKind, RoutingEventKind, Sender, SenderKind, SetPresence, Spoke,
+    WorkArrived, WrapUpAsk,
 };
 use stream::Timestamp;
 use stream::testing::TaskDriver;
@@ -17,15 +17,15 @@ use stream::testing::TaskDriver;
 use super::Routing;
 use super::effect::Effect;
 use super::event::Event;
-use super::rules::capacity;
 use super::state::{Stage, State};
+use super::testing::observer::Observer;
 use super::testing::{configured, conversation, tenant};
 
 const AGENTS: [&str; 4] = ["ada", "ben", "cyd", "dan"];
 const QUEUES: [&str; 3] = ["sales", "vip", "slow"];
 const CONVERSATIONS: u64 = 12;
-const STEPS: u32 = 500;
-const SEEDS: u64 = 30;
+const STEPS: u32 = 600;
+const SEEDS: u64 = 20;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, good enough to choose by.
 struct Dice(u64);
@@ -58,13 +58,14 @@ struct World {
     dice: Dice,
     now: Millis,
     n: u32,
+    next_beat: Millis,
     threads: BTreeMap<String, Thread>,
     versions: BTreeMap<String, i64>,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
-        Self { dice: Dice(seed), now: 0, n: 0, threads: BTreeMap::new(), versions: BTreeMap::new() }
+        Self { dice: Dice(seed), now: 0, n: 0, next_beat: 0, threads: BTreeMap::new(), versions: BTreeMap::new() }
     }
 
     fn setup(&mut self) -> Vec<Event> {
@@ -128,18 +129,23 @@ impl World {
     /// The next thing, given what routing knows and said.
     fn next(&mut self, state: &State) -> (Event, Timestamp) {
         self.n += 1;
-        self.now += [0, 1, 500, 3_000, 9_000, 31_000, 70_000][usize::try_from(self.dice.roll(7)).unwrap()];
-        let name = format!("c{}", self.dice.roll(CONVERSATIONS));
+        self.now += *self.dice.pick(&[0, 1, 500, 500, 1_000, 3_000, 3_000, 9_000, 31_000]);
+        let any = format!("c{}", self.dice.roll(CONVERSATIONS));
+        let name = self.busy(state).filter(|_| self.n.is_multiple_of(2)).unwrap_or(any);
+        if self.now >= self.next_beat && self.dice.roll(20) > 0 {
+            self.next_beat = self.now + 10_000;
+            return (self.heartbeat("g1"), Timestamp::from_ms(self.now));
+        }
         let event = match self.dice.roll(24) {
             0..=5 => self.customer_writes(&name),
             6..=7 => self.agent_writes(&name, state),
             8 => self.customer_leaves(&name),
             9..=13 => self.agent_asks(&name, state),
-            14..=16 => self.agent_wraps_up(&name, state),
-            17..=18 => self.presence(),
+            14..=15 => self.agent_wraps_up(&name, state),
+            16..=18 => self.presence(),
             19 => self.connection(),
-            20..=22 => self.heartbeat(),
-            _ => match self.dice.roll(4) {
+            20..=21 => self.heartbeat("g2"),
+            _ => match self.dice.roll(6) {
                 0 => {
                     let agent = *self.dice.pick(&AGENTS);
                     self.agent(agent)
@@ -148,10 +154,18 @@ impl World {
                     let queue = *self.dice.pick(&QUEUES);
                     self.queue(queue)
                 }
-                _ => self.heartbeat(),
+                _ => self.presence(),
             },
         };
         (event, Timestamp::from_ms(self.now))
+    }
+
+    /// A conversation that is offered to or with an agent.
+    fn busy(&mut self, state: &State) -> Option<String> {
+        let is_busy =
+            |name: &&String| state.work.get(&conversation(name)).is_some_and(|row| row.stage != Stage::Waiting);
+        let names: Vec<String> = self.threads.keys().filter(is_busy).cloned().collect();
+        (!names.is_empty()).then(|| self.dice.pick(&names).clone())
     }
 
     fn customer_writes(&mut self, name: &str) -> Event {
@@ -235,8 +249,12 @@ impl World {
     }
 
     fn presence(&mut self) -> Event {
-        let presences = [Presence::OnQueue, Presence::OnQueue, Presence::OnQueue, Presence::Meal, Presence::Offline];
-        let (agent, presence) = (*self.dice.pick(&AGENTS), *self.dice.pick(&presences));
+        let agent = *self.dice.pick(&AGENTS);
+        let presence = match self.dice.roll(8) {
+            0 => Presence::Meal,
+            1 => Presence::Offline,
+            _ => Presence::OnQueue,
+        };
         let set = SetPresence { agent_id: agent.into(), presence, secondary: None };
         self.command(None, RoutingCommandKind::SetPresence(set))
     }
@@ -251,10 +269,10 @@ impl World {
         self.command(None, kind)
     }
 
-    fn heartbeat(&mut self) -> Event {
-        let agent_ids: Vec<AgentId> = AGENTS.into_iter().filter(|_| self.dice.roll(5) > 0).map(AgentId::new).collect();
-        let gateway_id = (*self.dice.pick(&["g1", "g1", "g2"])).into();
-        self.command(None, RoutingCommandKind::ConnectionsHeld(ConnectionsHeld { gateway_id, agent_ids }))
+    fn heartbeat(&mut self, gateway: &str) -> Event {
+        let agent_ids: Vec<AgentId> = AGENTS.into_iter().filter(|_| self.dice.roll(20) > 0).map(AgentId::new).collect();
+        let held = ConnectionsHeld { gateway_id: gateway.into(), agent_ids };
+        self.command(None, RoutingCommandKind::ConnectionsHeld(held))
     }
 
     fn command(&mut self, name: Option<&str>, kind: RoutingCommandKind) -> Event {
@@ -283,122 +301,16 @@ impl World {
                 ConversationCommandKind::Connect(told) => thread.epoch = told.owner_epoch,
                 ConversationCommandKind::Disconnect(told) => thread.live &= told.acw_open,
                 ConversationCommandKind::ReentryReleased(_) => thread.live = false,
-                other => unreachable!("routing tells no {}", other.name()),
+                ConversationCommandKind::Send(_)
+                | ConversationCommandKind::Signal(_)
+                | ConversationCommandKind::SetAttributes(_)
+                | ConversationCommandKind::AddNote(_)
+                | ConversationCommandKind::Link(_)
+                | ConversationCommandKind::SetConsent(_)
+                | ConversationCommandKind::Erase(_)
+                | ConversationCommandKind::Unknown(_) => unreachable!("routing tells of ownership alone"),
             }
         }
-    }
-}
-
-/// What was said, seen from outside.
-#[derive(Default)]
-struct Observer {
-    ids: BTreeSet<EventId>,
-    offers: BTreeMap<ConversationId, AgentId>,
-    epochs: BTreeMap<ConversationId, i64>,
-    visits: BTreeMap<(StintId, i64), bool>,
-    parts: BTreeMap<PartId, Sums>,
-    ended: BTreeSet<PartId>,
-    states: BTreeMap<AgentId, Millis>,
-}
-
-#[derive(Default)]
-struct Sums {
-    alert: i64,
-    wait: i64,
-    talk: i64,
-    park: i64,
-    acw: i64,
-}
-
-impl Observer {
-    fn see(&mut self, effects: &[Effect], state: &State) {
-        for effect in effects {
-            match effect {
-                Effect::Event(event) => {
-                    assert!(self.ids.insert(event.event_id), "an id twice: {event:?}");
-                    self.event(event, state);
-                }
-                Effect::Command(command) => {
-                    assert!(self.ids.insert(command.event_id), "an id twice: {command:?}");
-                    if let ConversationCommandKind::Connect(told) = &command.kind {
-                        let last = self.epochs.insert(command.conversation_id.unwrap(), told.owner_epoch);
-                        assert!(last.is_none_or(|last| last < told.owner_epoch), "an epoch that does not rise");
-                    }
-                }
-                Effect::View(view) => assert!(self.ids.insert(view.event_id), "an id twice: {view:?}"),
-                Effect::Gone(_) | Effect::Repeated => {}
-            }
-        }
-    }
-
-    fn event(&mut self, event: &RoutingEvent, state: &State) {
-        match &event.kind {
-            RoutingEventKind::Offered(_) => {
-                let (id, agent) = (event.conversation_id.unwrap(), event.agent_id.clone().unwrap());
-                let key = (tenant(), agent.clone());
-                let load = state.agents.get(&key).unwrap().load.total();
-                let capacity = capacity::of(state.agent(&key).unwrap());
-                assert!(load <= capacity, "{agent} was offered work beyond capacity: {load} of {capacity}");
-                assert_eq!(self.offers.insert(id, agent), None, "two open offers of {id}");
-            }
-            RoutingEventKind::Queued(queued) => {
-                let visit = (event.stint_id.unwrap(), queued.visit_no);
-                assert_eq!(self.visits.insert(visit, false), None, "a visit began twice");
-            }
-            RoutingEventKind::QueueVisitEnded(ended) => {
-                let visit = (event.stint_id.unwrap(), ended.visit_no);
-                assert_eq!(self.visits.insert(visit, true), Some(false), "a visit that was not open ended");
-                assert_eq!(ended.wait_ms, ended.ended_at - ended.started_at);
-            }
-            RoutingEventKind::SegmentEnded(segment) => {
-                let spent = segment.ended_at - segment.started_at;
-                assert!(spent >= 0, "a segment that ends before it begins: {event:?}");
-                match segment.segment {
-                    SegmentKind::Alert => drop(self.offers.remove(&event.conversation_id.unwrap())),
-                    SegmentKind::AgentState => self.agent_state(event, segment.started_at, segment.ended_at),
-                    _ => {}
-                }
-                if let Some(part) = event.part_id {
-                    self.parts.entry(part).or_default().add(segment.segment, spent);
-                }
-            }
-            RoutingEventKind::PartEnded(part) => {
-                let id = event.part_id.unwrap();
-                assert!(self.ended.insert(id), "a part ended twice");
-                self.parts.get(&id).unwrap().equal(part);
-            }
-            _ => {}
-        }
-    }
-
-    /// States of an agent follow each other without gap or overlap.
-    fn agent_state(&mut self, event: &RoutingEvent, started_at: Millis, ended_at: Millis) {
-        let last = self.states.insert(event.agent_id.clone().unwrap(), ended_at);
-        assert!(last.is_none_or(|last| last == started_at), "agent states with a gap: {event:?}");
-    }
-}
-
-impl Sums {
-    fn add(&mut self, segment: SegmentKind, spent: i64) {
-        match segment {
-            SegmentKind::Alert => self.alert += spent,
-            SegmentKind::Wait => self.wait += spent,
-            SegmentKind::Talk => self.talk += spent,
-            SegmentKind::Park => self.park += spent,
-            SegmentKind::WrapUp => self.acw += spent,
-            other => unreachable!("{other} of a part"),
-        }
-    }
-
-    fn equal(&self, part: &PartEnded) {
-        let said = [part.wait_ms, part.alert_ms, part.talk_ms, part.parked_ms, part.acw_ms];
-        assert_eq!(
-            [self.wait, self.alert, self.talk, self.park, self.acw],
-            said,
-            "a part is not the sum of its segments"
-        );
-        assert_eq!(part.waiting_for_agent_ms + part.waiting_for_customer_ms, part.talk_ms);
-        assert_eq!(part.ended_at - part.started_at, part.talk_ms + part.parked_ms + part.acw_ms);
     }
 }
 
@@ -439,7 +351,7 @@ fn capacity_offers_epochs_visits_and_parts_hold_whatever_happens() {
             |effect: &&Effect| matches!(effect, Effect::Event(e) if matches!(e.kind, RoutingEventKind::PartEnded(_)));
         parts += said.iter().filter(is_part).count();
     }
-    assert!(parts > 250, "the worlds did too little: {parts} parts");
+    assert!(parts > 200, "the worlds did too little: {parts} parts");
 }
 
 #[test]

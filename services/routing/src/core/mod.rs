@@ -6,6 +6,7 @@ pub mod event;
 pub mod index;
 #[cfg(test)]
 mod laws;
+pub mod rows;
 pub mod rules;
 pub mod state;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 #![expect(missing_docs, reason = "each does what its name says")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "tests pick what they look for")]
 
+pub mod observer;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::config::{Entity, EntityKind};
@@ -86,7 +88,7 @@ pub struct Bench {
 
 impl Bench {
     /// Nothing configured.
-    pub fn new() -> Self {
+    pub fn empty() -> Self {
         Self {
             driver: TaskDriver::new(Routing),
             commands: 0,
@@ -108,7 +110,7 @@ impl Bench {
 
     /// As [`Bench::simple`], with these queue settings.
     pub fn with_queue(rules: &str) -> Self {
-        let bench = Self::new().agent("ada", "{}").agent("ben", "{}");
+        let bench = Self::empty().agent("ada", "{}").agent("ben", "{}");
         bench.members("sales", &["ada", "ben"], rules).account("main", "sales")
     }
 

@@ -9,6 +9,7 @@ use schemas::records::{
 };
 
 use super::effect::Effect;
+use super::rules::order::{self, Rank};
 use super::rules::{eligibility, presence};
 use super::state::{AgentKey, AgentRow, Facts, GatewayKey, GatewayRow, PartRow, QueueKey, State, WorkRow};
 
@@ -49,10 +50,10 @@ pub struct Turn<'a> {
     cause: String,
     ordinal: u32,
     effects: Vec<Effect>,
-    /// Conversations that came to wait and are to be placed.
-    pub place: BTreeSet<ConversationId>,
-    /// Agents who may have become able to take something.
-    pub feed: BTreeSet<AgentKey>,
+    /// Conversations that came to wait and are to be placed, in queue order.
+    pub place: BTreeSet<(Rank, ConversationId)>,
+    /// Agents who may have become able to take something, longest idle first.
+    pub feed: BTreeSet<(Millis, AgentKey)>,
     /// Queues whose numbers changed.
     pub queues: BTreeSet<QueueKey>,
     /// Conversations whose stint ended, by tenant.
@@ -181,6 +182,11 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Has a waiting conversation placed at the end of the turn.
+    pub fn to_place(&mut self, row: &WorkRow) {
+        self.place.insert((order::rank(row), row.facts.conversation));
+    }
+
     /// Sets or removes a part's row.
     pub fn put_part(&mut self, id: PartId, row: Option<PartRow>) {
         if let Some(old) = self.state.parts.get(&id) {
@@ -237,7 +243,8 @@ impl<'a> Turn<'a> {
         if is_changed {
             self.say_agent_state(key, &before, &row);
         }
-        self.feed.insert(key.clone());
+        self.feed.remove(&(before.idle_since, key.clone()));
+        self.feed.insert((row.idle_since, key.clone()));
     }
 
     fn say_agent_state(&mut self, key: &AgentKey, before: &AgentRow, after: &AgentRow) {

@@ -83,8 +83,8 @@ fn put(turn: &mut Turn<'_>, key: SettingKey, former: Spec, row: SettingRow) {
         let standings = eligibility::standings(turn.state, &agent, &row);
         turn.queues.extend(standings.iter().map(|(lane, _)| (agent.0.clone(), lane.queue.clone())));
         turn.state.index.agent(&agent, &row, standings, 1);
-        turn.state.agents.put(agent.clone(), row);
-        turn.feed.insert(agent);
+        turn.feed.insert((row.idle_since, agent.clone()));
+        turn.state.agents.put(agent, row);
     }
 }
 
@@ -141,8 +141,8 @@ fn ask_again(turn: &mut Turn<'_>, queue: &QueueKey) {
         let Some(mut row) = turn.state.work.get(&id).cloned() else { continue };
         requeue::ask(turn.state, &mut row);
         if turn.state.work.get(&id) != Some(&row) {
+            turn.to_place(&row);
             turn.put_work(id, Some(row));
-            turn.place.insert(id);
         }
     }
 }

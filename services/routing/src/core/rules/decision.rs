@@ -139,7 +139,7 @@ mod tests {
     fn the_ten_longest_idle_are_named_and_the_others_counted_by_reason() {
         let names: Vec<String> = (0..14).map(|n| format!("a{n:02}")).collect();
         let members: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut bench = Bench::new().members("sales", &members, "{}").account("main", "sales");
+        let mut bench = Bench::empty().members("sales", &members, "{}").account("main", "sales");
         for name in &names {
             bench = bench.agent(name, "{}");
         }

@@ -52,7 +52,7 @@ mod tests {
 
     fn bench(policy: &str, wait_s: i64) -> Bench {
         let rules = format!(r#"{{"last_agent": {{"policy": "{policy}", "wait_s": {wait_s}}}}}"#);
-        Bench::new()
+        Bench::empty()
             .agent("ada", r#"{"capacity": {"message": 1}}"#)
             .agent("ben", "{}")
             .agent("eve", "{}")

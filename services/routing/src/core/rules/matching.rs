@@ -7,16 +7,16 @@
 use schemas::ids::ConversationId;
 
 use super::last_agent::{self, Answer};
-use super::{decision, offer, order, owner_away, selection};
+use super::{decision, offer, owner_away, selection};
 use crate::core::state::{AgentKey, QueueKey, Stage};
 use crate::core::turn::Turn;
 
 /// Matches until nothing more can be matched.
 pub fn settle(turn: &mut Turn<'_>) {
     loop {
-        if let Some(key) = next_agent(turn) {
+        if let Some((_, key)) = turn.feed.pop_first() {
             feed(turn, &key);
-        } else if let Some(id) = next_work(turn) {
+        } else if let Some((_, id)) = turn.place.pop_first() {
             place(turn, id);
         } else {
             break;
@@ -26,20 +26,6 @@ pub fn settle(turn: &mut Turn<'_>) {
     for queue in queues {
         decision::review_head(turn, &queue);
     }
-}
-
-fn next_agent(turn: &mut Turn<'_>) -> Option<AgentKey> {
-    let idle = |key: &AgentKey| turn.state.agents.get(key).map(|row| row.idle_since);
-    let key = turn.feed.iter().min_by_key(|key| idle(key)).cloned()?;
-    turn.feed.remove(&key);
-    Some(key)
-}
-
-fn next_work(turn: &mut Turn<'_>) -> Option<ConversationId> {
-    let rank = |id: &ConversationId| turn.state.work.get(id).map(order::rank);
-    let id = turn.place.iter().min_by_key(|id| rank(id)).copied()?;
-    turn.place.remove(&id);
-    Some(id)
 }
 
 fn feed(turn: &mut Turn<'_>, key: &AgentKey) {
@@ -80,8 +66,8 @@ fn place(turn: &mut Turn<'_>, id: ConversationId) {
 pub fn release_held(turn: &mut Turn<'_>, id: ConversationId) {
     let Some(mut row) = turn.state.work.get(&id).cloned() else { return };
     row.visit.held_until = None;
+    turn.to_place(&row);
     turn.put_work(id, Some(row));
-    turn.place.insert(id);
 }
 
 #[cfg(test)]
@@ -107,7 +93,7 @@ mod tests {
 
     #[test]
     fn an_agent_takes_the_longest_waiting_of_all_their_queues_by_priority() {
-        let mut bench = Bench::new()
+        let mut bench = Bench::empty()
             .agent("ada", r#"{"capacity": {"message": 1}}"#)
             .members("sales", &["ada"], "{}")
             .members("vip", &["ada"], r#"{"priority": 10}"#)
@@ -120,7 +106,7 @@ mod tests {
 
     #[test]
     fn only_agents_who_fit_are_asked() {
-        let mut bench = Bench::new()
+        let mut bench = Bench::empty()
             .agent("ada", "{}")
             .agent("ben", r#"{"skills": {"refunds": 2}}"#)
             .members("sales", &["ada", "ben"], r#"{"skills": ["refunds"]}"#)

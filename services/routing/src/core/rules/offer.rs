@@ -22,7 +22,7 @@ pub fn make(turn: &mut Turn<'_>, mut row: WorkRow, agent: &AgentId, method: &str
     let queue = turn.state.queue(&row.facts.tenant, &row.queue);
     let auto_accept = queue.is_some_and(|queue| queue.auto_accept);
     let alerting_s = queue.map_or(DEFAULT_ALERTING_S, |queue| queue.alerting_timeout_s);
-    let expires_at = turn.now.saturating_add(alerting_s.saturating_mul(1000));
+    let expires_at = turn.now.saturating_add(alerting_s.max(1).saturating_mul(1000));
     row.offers += 1;
     row.visit.offers += 1;
     row.visit.held_until = None;
@@ -118,8 +118,8 @@ pub fn rest_is_over(turn: &mut Turn<'_>, id: ConversationId) {
     let Some(mut row) = turn.state.work.get(&id).cloned() else { return };
     let now = turn.now;
     row.visit.declined.retain(|_, until| *until > now);
+    turn.to_place(&row);
     turn.put_work(id, Some(row));
-    turn.place.insert(id);
 }
 
 fn end(
@@ -141,6 +141,6 @@ fn end(
 
 fn back_to_line(turn: &mut Turn<'_>, row: WorkRow) {
     let id = row.facts.conversation;
+    turn.to_place(&row);
     turn.put_work(id, Some(row));
-    turn.place.insert(id);
 }

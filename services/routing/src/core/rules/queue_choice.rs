@@ -21,7 +21,7 @@ mod tests {
 
     #[test]
     fn a_returning_stint_goes_to_its_last_queue_while_that_exists() {
-        let bench = Bench::new().queue("sales", "{}").queue("vip", "{}").account("main", "sales");
+        let bench = Bench::empty().queue("sales", "{}").queue("vip", "{}").account("main", "sales");
         for (returning, last, expected) in [
             (false, None, "sales"),
             (false, Some("vip"), "sales"),
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn an_account_nobody_configured_leads_to_no_queue() {
-        let bench = Bench::new().queue("sales", "{}");
+        let bench = Bench::empty().queue("sales", "{}");
         assert!(choose(bench.state(), &facts("c1"), &WorkArrived::default()).is_empty());
     }
 }

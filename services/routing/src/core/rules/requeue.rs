@@ -37,7 +37,7 @@ pub fn enter(turn: &mut Turn<'_>, mut row: WorkRow, cause: Cause) {
         cause,
     };
     turn.tell(&row.facts, ConversationCommandKind::Connect(connect));
-    turn.place.insert(id);
+    turn.to_place(&row);
 }
 
 /// Takes over what the queue's settings ask for.
