@@ -20,12 +20,13 @@ pub(super) fn read(record: &InputRecord<'_>, command: ConversationCommand) -> Re
     let command_id = command.command_id;
     let Some(what) = happened(command) else { return Ok(None) };
     let once = match &what {
-        Happened::Send(_) | Happened::SetAttributes(_) | Happened::Noted(_) => Once::Command(command_id),
+        Happened::Send(_) | Happened::Signal { .. } | Happened::SetAttributes(_) | Happened::Noted(_) => {
+            Once::Command(command_id)
+        }
         Happened::Message(_)
         | Happened::Left(_)
         | Happened::CustomerTyping
         | Happened::Changed(_)
-        | Happened::Signal { .. }
         | Happened::Connect(_)
         | Happened::Disconnect(_)
         | Happened::Released(_) => Once::Always,

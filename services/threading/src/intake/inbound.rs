@@ -28,8 +28,8 @@ pub(super) fn read(record: &InputRecord<'_>, event: InboundEvent) -> Result<Opti
     let provider_event_id = event.provider_event_id.clone();
     let Some(what) = happened(event)? else { return Ok(None) };
     let once = match (&what, provider_event_id.is_empty()) {
-        (Happened::CustomerTyping, _) => Once::Always,
         (_, false) => Once::Inbound { kind, provider_event_id },
+        (Happened::CustomerTyping, true) => Once::Always,
         (_, true) => return Err(Reject::new("no_provider_id", format!("{kind} without an id to tell repeats by"))),
     };
     Ok(Some(Event::Concerns(Box::new(Concern { context, once, what }))))
