@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use stream::clock::{self, Stamp};
@@ -24,6 +24,8 @@ use crate::wait::wait_for;
 const ANSWER_MAX: Duration = Duration::from_secs(40);
 /// The gateway answers within 5 s; without an answer for this long the command is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(6);
+/// The gateway's word for a command that is durable and not decided yet.
+const NO_ANSWER_YET: &str = "no_answer_yet";
 /// A lost connection is taken up again after this.
 const RECONNECT: Duration = Duration::from_millis(150);
 
@@ -125,6 +127,18 @@ impl Agent {
         self.done(frame).await
     }
 
+    /// Writes to the customer whatever happens to the gateway meanwhile: asked again until the message
+    /// is durable.
+    ///
+    /// # Errors
+    /// If it is refused or nobody answers.
+    pub async fn insists(&self, conversation_id: &str, text: &str) -> anyhow::Result<()> {
+        let frame = json!({"type": "message", "conversation_id": conversation_id, "text": text, "attachments": []});
+        let answer = self.ask(frame).await?;
+        ensure!(answer.ok || answer.reason == NO_ANSWER_YET, "{}'s message was refused: {}", self.id, answer.reason);
+        Ok(())
+    }
+
     /// Ends the talk.
     ///
     /// # Errors
@@ -152,29 +166,30 @@ impl Agent {
         Ok(answer)
     }
 
-    /// Asks the gateway for something, again with the same id until it answers; the answer may be a
-    /// refusal.
+    /// Asks the gateway for something, again with the same id when the connection was lost or no
+    /// answer came; the answer may be a refusal. `no_answer_yet` to a command asked twice is final:
+    /// it is durable, and whoever decided it did so the first time.
     ///
     /// # Errors
     /// If nobody answers in time.
     pub async fn ask(&self, mut frame: Value) -> anyhow::Result<Answer> {
         let id = format!("{}-{}", self.run, self.asked.fetch_add(1, Ordering::Relaxed));
         frame["id"] = json!(id);
-        let begun = Stamp::now();
-        let mut sent: Option<Stamp> = None;
+        let (begun, mut asked, mut asked_at) = (Stamp::now(), 0, None::<Stamp>);
         let what = format!("the answer to {}'s {}", self.id, frame["type"]);
         wait_for(&what, ANSWER_MAX, || {
             let answer = self.seen().results.get(&id).cloned();
-            let is_final = answer.as_ref().is_some_and(|answer| answer.ok || answer.reason != "no_answer_yet");
-            if !is_final && sent.is_none_or(|sent| sent.elapsed() > ASK_AGAIN || answer.is_some()) {
+            let is_open = answer.as_ref().is_none_or(|answer| answer.reason == NO_ANSWER_YET && asked < 2);
+            if is_open && (answer.is_some() || asked_at.is_none_or(|at| at.elapsed() > ASK_AGAIN)) {
                 self.seen().results.remove(&id);
-                sent = self.send(&frame).then(Stamp::now);
+                if self.send(&frame) {
+                    (asked, asked_at) = (asked + 1, Some(Stamp::now()));
+                }
             }
             async move {
-                match answer.filter(|_| is_final) {
-                    Some(answer) => Ok(answer),
-                    None if sent.is_none() => Err("no connection".to_owned()),
-                    None => Err(format!("no answer after {} ms", begun.elapsed_ms())),
+                match answer {
+                    Some(answer) if !is_open => Ok(answer),
+                    Some(_) | None => Err(format!("asked {asked} times in {} ms", begun.elapsed_ms())),
                 }
             }
         })

@@ -67,11 +67,19 @@ impl Account {
         }
     }
 
-    /// What people call the channel.
-    pub const fn channel_name(self) -> &'static str {
+    /// Where a customer of it writes, in a sentence.
+    pub const fn where_they_write(self) -> &'static str {
+        match self {
+            Self::Parcels | Self::Billing => "on WhatsApp",
+            Self::Shop => "in the shop's chat",
+        }
+    }
+
+    /// Who shows our replies to its customers.
+    pub const fn provider(self) -> &'static str {
         match self {
             Self::Parcels | Self::Billing => "WhatsApp",
-            Self::Shop => "the shop's chat",
+            Self::Shop => "shop",
         }
     }
 }

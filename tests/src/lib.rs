@@ -16,6 +16,7 @@ pub mod providers;
 pub mod reports;
 pub mod services;
 pub mod stack;
+pub mod tables;
 pub mod talk;
 pub mod wait;
 pub mod world;

@@ -132,7 +132,7 @@ impl Load {
             wrote.push(question);
             self.exchanged.fetch_add(1, Ordering::Relaxed);
             let answer = format!("answer {no}");
-            talk.agent.reply(&talk.conversation_id, &answer).await?;
+            talk.agent.insists(&talk.conversation_id, &answer).await?;
             talk.agent_wrote();
             answered.push(answer);
             self.exchanged.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,8 @@
 //! Tells what happens as it happens, for a person to read.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use stream::clock::Stamp;
 
@@ -38,7 +38,9 @@ impl Actor {
 pub struct Narrator {
     begun: Stamp,
     is_coloured: bool,
-    is_silent: AtomicBool,
+    /// Remembers what it is told in place of saying it.
+    is_silent: bool,
+    is_hushed: AtomicBool,
     told: Mutex<Vec<String>>,
 }
 
@@ -46,17 +48,34 @@ impl Narrator {
     /// One who speaks on standard output.
     pub fn aloud() -> Self {
         let is_coloured = std::io::stdout().is_terminal();
-        Self { begun: Stamp::now(), is_coloured, is_silent: AtomicBool::new(false), told: Mutex::default() }
+        Self {
+            begun: Stamp::now(),
+            is_coloured,
+            is_silent: false,
+            is_hushed: AtomicBool::new(false),
+            told: Mutex::default(),
+        }
     }
 
     /// One who only remembers, for tests that tell the story when they fail.
     pub fn silent() -> Self {
-        Self { begun: Stamp::now(), is_coloured: false, is_silent: AtomicBool::new(true), told: Mutex::default() }
+        Self {
+            begun: Stamp::now(),
+            is_coloured: false,
+            is_silent: true,
+            is_hushed: AtomicBool::new(false),
+            told: Mutex::default(),
+        }
     }
 
-    /// Says no more, and forgets what is told from now on.
+    /// Says nothing until told to speak up.
     pub fn hush(&self) {
-        self.is_silent.store(true, Ordering::Relaxed);
+        self.is_hushed.store(true, Ordering::Relaxed);
+    }
+
+    /// Speaks again.
+    pub fn speak_up(&self) {
+        self.is_hushed.store(false, Ordering::Relaxed);
     }
 
     /// A new chapter.
@@ -99,9 +118,9 @@ impl Narrator {
         }
     }
 
-    /// Everything told so far.
+    /// Everything that a silent one was told so far.
     pub fn story(&self) -> String {
-        self.told.lock().map(|told| told.join("\n")).unwrap_or_default()
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
     fn coloured(&self, code: &str, text: &str) -> String {
@@ -109,10 +128,9 @@ impl Narrator {
     }
 
     fn line(&self, text: &str) {
-        if let Ok(mut told) = self.told.lock() {
-            told.push(text.to_owned());
-        }
-        if !self.is_silent.load(Ordering::Relaxed) {
+        if self.is_silent {
+            self.told.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+        } else if !self.is_hushed.load(Ordering::Relaxed) {
             // Nobody reads any longer when this fails; the journeys go on.
             let _closed = writeln!(std::io::stdout(), "{text}");
         }

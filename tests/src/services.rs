@@ -1,11 +1,13 @@
 //! The six services as processes of a test, each of which can be killed and started again.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
@@ -15,6 +17,8 @@ use crate::wait::wait_for;
 
 /// From start to `/readyz`.
 const READY_MAX: Duration = Duration::from_secs(60);
+
+const PORTS: Range<u16> = 10_000..18_000;
 
 /// Starts its arguments as a program, says its pid, and ends it when standard input ends: with the
 /// test, however the test ends.
@@ -115,11 +119,17 @@ impl Services {
     }
 }
 
-/// Ports that nobody listens on, all different.
+/// Ports that nobody listens on, all different, below those that the kernel hands out to clients and
+/// those of local stacks: a killed service finds its own port free again.
 ///
 /// # Errors
-/// If the system has none.
+/// If there are too few.
 pub fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
-    let listeners: Result<Vec<_>, _> = (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect();
-    listeners?.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+    let width = PORTS.end - PORTS.start;
+    let first = u16::try_from(std::process::id() % u32::from(width))?;
+    let all = (0..width).map(|no| PORTS.start + (first + no) % width);
+    let is_free = |port: &u16| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let free: Vec<u16> = all.filter(is_free).take(count).collect();
+    ensure!(free.len() == count, "expected {count} free ports from {} to {}", PORTS.start, PORTS.end);
+    Ok(free)
 }

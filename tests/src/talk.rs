@@ -115,7 +115,7 @@ impl<'w> Talk<'w> {
         self.agent.reply(&self.conversation_id, text).await?;
         self.messages_out += 1;
         let reply = self.arrived(text).await?;
-        let provider = self.customer.account.channel_name();
+        let provider = self.customer.account.provider();
         self.world.narrator.tell(Actor::Provider, provider, &format!("shows it to {}", self.customer.name));
         Ok(reply)
     }
@@ -198,5 +198,5 @@ impl<'w> Talk<'w> {
 }
 
 fn wrote(customer: &Customer, text: &str) -> String {
-    format!("on {}: \u{201c}{text}\u{201d}", customer.account.channel_name())
+    format!("{}: \u{201c}{text}\u{201d}", customer.account.where_they_write())
 }

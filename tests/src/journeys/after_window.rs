@@ -1,15 +1,20 @@
 //! A customer who was served comes back after the window: a new conversation that knows the former.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 
 use crate::company::Account;
 use crate::narrator::Actor;
 use crate::reports;
 use crate::talk::Talk;
+use crate::wait::wait_for;
 use crate::world::World;
 
 pub(super) const STORY: &str = "The billing number has a window of 0 minutes. Carl is served, and when he writes again \
     a new conversation begins, which knows its predecessor.";
+
+const REPORT_MAX: Duration = Duration::from_secs(20);
 
 pub(super) async fn play(world: &World) -> anyhow::Result<()> {
     let carl = world.customer(Account::Billing, "Carl")?;
@@ -25,8 +30,10 @@ pub(super) async fn play(world: &World) -> anyhow::Result<()> {
     second.reply("On the next invoice.").await?;
     let part = second.finish("resolved").await?;
     world.reported(&part).await?;
-    let conversations = world.reports.conversations_of(&carl.key.to_string()).await?;
-    let predecessors: Vec<&str> = conversations.iter().map(|row| reports::text(row, "predecessor")).collect();
-    ensure!(predecessors == ["", former.as_str()], "expected predecessors none and {former}, found {predecessors:?}");
-    Ok(())
+    wait_for("two conversations, the second with its predecessor", REPORT_MAX, || async {
+        let rows = world.reports.conversations_of(&carl.key.to_string()).await.map_err(|error| format!("{error:#}"))?;
+        let predecessors: Vec<&str> = rows.iter().map(|row| reports::text(row, "predecessor")).collect();
+        if predecessors == ["", former.as_str()] { Ok(()) } else { Err(format!("predecessors {predecessors:?}")) }
+    })
+    .await
 }

@@ -1,15 +1,18 @@
 //! Every webhook is posted twice and out of order: each message counts once, states go forward only.
 
-use anyhow::ensure;
+use std::time::Duration;
 
 use crate::company::Account;
 use crate::narrator::Actor;
 use crate::reports;
 use crate::talk::Talk;
+use crate::wait::wait_for;
 use crate::world::World;
 
 pub(super) const STORY: &str = "Platforms promise to deliver at least once, in no order. Iris writes three messages, \
     their webhooks come shuffled and twice, and so do the receipts of our reply: read, delivered, sent, read.";
+
+const TRANSCRIPT_MAX: Duration = Duration::from_secs(20);
 
 pub(super) async fn play(world: &World) -> anyhow::Result<()> {
     let iris = world.customer(Account::Billing, "Iris")?;
@@ -33,11 +36,12 @@ pub(super) async fn play(world: &World) -> anyhow::Result<()> {
     let conversation_id = talk.conversation_id.clone();
     let part = talk.finish("resolved").await?;
     world.reported(&part).await?;
-    let transcript = world.reports.transcript(&conversation_id).await?;
-    let found: Vec<&str> = transcript.iter().map(|row| reports::text(row, "text")).collect();
-    let expected = vec![texts[1], texts[0], texts[2], reply.text.as_str()];
-    ensure!(found == expected, "expected the transcript {expected:?}, found {found:?}");
-    let state = transcript.last().map(|row| reports::text(row, "delivery_state")).unwrap_or_default();
-    ensure!(state == "read", "expected the reply's state to stay read, found {state:?}");
-    Ok(())
+    let expected = [texts[1], texts[0], texts[2], reply.text.as_str()];
+    wait_for("the transcript, the reply read", TRANSCRIPT_MAX, || async {
+        let rows = world.reports.transcript(&conversation_id).await.map_err(|error| format!("{error:#}"))?;
+        let found: Vec<&str> = rows.iter().map(|row| reports::text(row, "text")).collect();
+        let state = rows.last().map_or("", |row| reports::text(row, "delivery_state"));
+        if found == expected && state == "read" { Ok(()) } else { Err(format!("{found:?}, the reply {state:?}")) }
+    })
+    .await
 }
