@@ -2,6 +2,7 @@
 //! meanwhile.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use futures::future::try_join_all;
 use stream::clock::Stamp;
 
 use crate::company::Account;
-use crate::customers::Reply;
+use crate::customers::{Customer, Reply};
 use crate::reports;
 use crate::talk::Talk;
 use crate::wait::wait_for;
@@ -18,6 +19,8 @@ use crate::world::World;
 
 /// Until the last message of a burst stands on a desktop.
 const BURST_MAX: Duration = Duration::from_secs(20);
+/// A phone confirms what it shows this often.
+const CONFIRM_AFTER: Duration = Duration::from_millis(50);
 /// Until every reply of a load reached its customer.
 const SETTLED_MAX: Duration = Duration::from_secs(60);
 
@@ -113,8 +116,15 @@ impl Load {
     /// Naming what was lost or doubled.
     pub async fn run(&self, world: &World, customers: usize, pause: Duration) -> anyhow::Result<()> {
         let talks = begin(world, customers).await?;
-        let talked = try_join_all(talks.into_iter().map(|talk| self.talk(talk, pause))).await?;
-        let finished = try_join_all(talked.into_iter().map(|one| one.finished(world))).await?;
+        let phones: Vec<_> = talks.iter().map(|talk| Arc::clone(&talk.customer)).collect();
+        let finished = async {
+            let talked = try_join_all(talks.into_iter().map(|talk| self.talk(talk, pause))).await?;
+            try_join_all(talked.into_iter().map(|one| one.finished(world))).await
+        };
+        let finished = tokio::select! {
+            finished = finished => finished?,
+            failed = try_join_all(phones.iter().map(|customer| confirm(world, customer))) => return failed.map(drop),
+        };
         for told in &finished {
             told.is_whole(world).await?;
         }
@@ -139,6 +149,18 @@ impl Load {
             tokio::time::sleep(pause).await;
         }
         Ok(Talked { talk, wrote, answered })
+    }
+}
+
+/// Tells weft of every reply that it was delivered, as phones do, for as long as it is polled.
+async fn confirm(world: &World, customer: &Customer) -> anyhow::Result<()> {
+    let mut confirmed = 0;
+    loop {
+        for reply in world.outside.replies_to(customer).iter().skip(confirmed) {
+            customer.deliver(&customer.receipt(reply, "delivered")?).await?;
+            confirmed += 1;
+        }
+        tokio::time::sleep(CONFIRM_AFTER).await;
     }
 }
 

@@ -106,11 +106,23 @@ impl<'w> Talk<'w> {
         .await
     }
 
-    /// The agent writes, and it reaches the customer's side.
+    /// The agent writes, it reaches the customer's side, and WhatsApp says that it was sent.
     ///
     /// # Errors
     /// If it is refused, or does not arrive exactly once.
     pub async fn reply(&mut self, text: &str) -> anyhow::Result<Reply> {
+        let reply = self.reply_unconfirmed(text).await?;
+        if self.customer.account.channel() == "whatsapp" {
+            self.customer.deliver(&self.customer.receipt(&reply, "sent")?).await?;
+        }
+        Ok(reply)
+    }
+
+    /// The agent writes and it reaches the customer's side; no receipt comes.
+    ///
+    /// # Errors
+    /// If it is refused, or does not arrive exactly once.
+    pub async fn reply_unconfirmed(&mut self, text: &str) -> anyhow::Result<Reply> {
         self.world.narrator.tell(Actor::Agent, &self.agent.id, &format!("\u{201c}{text}\u{201d}"));
         self.agent.reply(&self.conversation_id, text).await?;
         self.messages_out += 1;

@@ -27,7 +27,7 @@ pub(super) async fn play(world: &World) -> anyhow::Result<()> {
     let written_ms = stream::clock::now().as_ms();
     world.narrator.tell(Actor::Customer, "Iris", "writes three messages; six webhooks come, shuffled");
     let mut talk = Talk::taken_up(world, &iris, Some(written_ms), 3).await?;
-    let reply = talk.reply("The card payment is on its way back.").await?;
+    let reply = talk.reply_unconfirmed("The card payment is on its way back.").await?;
     for status in ["read", "delivered", "sent", "read", "delivered", "sent"] {
         iris.deliver(&iris.receipt(&reply, status)?).await?;
     }
