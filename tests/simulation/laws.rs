@@ -3,10 +3,13 @@
 use crate::world::{AGENTS, CAPACITY, World};
 use schemas::ids::{AgentId, ConversationId, PartId, StintId};
 use schemas::records::{
-    ConversationEvent, ConversationEventKind, ConversationView, DeliveryEvent, DeliveryEventKind, Direction, OwnerKind,
-    RoutingEvent, RoutingEventKind,
+    ConversationCommand, ConversationCommandKind, ConversationEvent, ConversationEventKind, ConversationView,
+    DeliveryEvent, DeliveryEventKind, Direction, OwnerKind, RoutingCommand, RoutingCommandKind, RoutingEvent,
+    RoutingEventKind,
 };
-use schemas::topics::{CONVERSATION_EVENTS, CONVERSATION_VIEWS, DELIVERY_EVENTS, ROUTING_EVENTS};
+use schemas::topics::{
+    CONVERSATION_COMMANDS, CONVERSATION_EVENTS, CONVERSATION_VIEWS, DELIVERY_EVENTS, ROUTING_COMMANDS, ROUTING_EVENTS,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks every law.
@@ -18,6 +21,7 @@ pub(crate) fn check(world: &World) {
     every_accepted_message_counts_once_without_gaps(world, &said);
     owner_epochs_rise(&said);
     stints_end_and_none_is_forgotten(world, &said, &routed);
+    no_customer_waits_in_a_gap(world, &said);
     queue_visits_end_once(&routed);
     agents_are_never_over_capacity(&routed);
     sends_are_repeated_only_when_their_outcome_was_unknown(world, &said, &sent);
@@ -107,6 +111,68 @@ fn stints_end_and_none_is_forgotten(world: &World, said: &[ConversationEvent], r
         assert!(queued.contains(&stint), "stint {stint} was never queued, last held by {owner}");
         assert_ne!(owner, OwnerKind::None);
     }
+}
+
+/// T5, T8: what a customer wrote unseen by routing at the end of a stint, or heard by it after the
+/// end, begins a new stint or connects the ended one again.
+fn no_customer_waits_in_a_gap(world: &World, said: &[ConversationEvent]) {
+    let (mut seen, mut told) = (BTreeMap::new(), BTreeSet::new());
+    for command in world.log.records::<ConversationCommand>(&world.codec, CONVERSATION_COMMANDS.name) {
+        if let ConversationCommandKind::Disconnect(disconnect) = command.kind {
+            seen.insert((disconnect.stint_id, disconnect.owner_epoch), disconnect.seen_seq);
+        }
+    }
+    for command in world.log.records::<RoutingCommand>(&world.codec, ROUTING_COMMANDS.name) {
+        if let RoutingCommandKind::Spoke(spoke) = command.kind {
+            told.insert((command.conversation_id, spoke.seq));
+        }
+    }
+    let (mut waiting, mut live) = (BTreeMap::new(), BTreeMap::new());
+    for event in said {
+        let conversation = event.conversation_id;
+        if let ConversationEventKind::OwnerChanged(changed) = &event.kind {
+            live.insert(conversation, (changed.owner_epoch, 0));
+            waiting.remove(&conversation);
+        } else if let ConversationEventKind::Reopened(_) | ConversationEventKind::Opened(_) = &event.kind {
+            live.insert(conversation, (0, 0));
+            waiting.remove(&conversation);
+        } else if let ConversationEventKind::MessageAdded(message) = &event.kind
+            && message.direction == Direction::Inbound
+        {
+            match live.get_mut(&conversation) {
+                Some((_, last)) => *last = event.seq,
+                None if told.contains(&(Some(conversation), event.seq)) => {
+                    waiting.insert(conversation, event.seq);
+                }
+                None => {}
+            }
+        } else if let ConversationEventKind::StintEnded(_) = &event.kind
+            && let Some((epoch, last)) = live.remove(&conversation)
+            && last > seen.get(&(event.stint_id.unwrap(), epoch)).copied().unwrap_or(last)
+        {
+            waiting.insert(conversation, last);
+        }
+    }
+    assert!(waiting.is_empty(), "messages that nobody took up: {waiting:?}");
+}
+
+/// How often each kind of thing happened, for the question whether the worlds are rich enough.
+pub(crate) fn happened(world: &World) -> BTreeMap<String, usize> {
+    let mut kinds = BTreeMap::new();
+    let mut count = |topic: &str, kind: &str| *kinds.entry(format!("{topic} {kind}")).or_insert(0) += 1;
+    for event in world.log.records::<ConversationEvent>(&world.codec, CONVERSATION_EVENTS.name) {
+        count("conversation", event.kind.name());
+    }
+    for event in world.log.records::<RoutingEvent>(&world.codec, ROUTING_EVENTS.name) {
+        count("routing", event.kind.name());
+    }
+    for event in world.log.records::<DeliveryEvent>(&world.codec, DELIVERY_EVENTS.name) {
+        count("delivery", event.kind.name());
+    }
+    for command in world.log.records::<ConversationCommand>(&world.codec, CONVERSATION_COMMANDS.name) {
+        count("command", command.kind.name());
+    }
+    kinds
 }
 
 fn queue_visits_end_once(routed: &[RoutingEvent]) {

@@ -69,7 +69,8 @@ impl World {
         let delivery = DeliveryStation::new(Policy::default(), codec(), secret(), metrics);
         let config = CONFIG_ENTITIES.name;
         let person = |n: usize| {
-            let (channel, account) = if n % 2 == 0 { (Channel::Whatsapp, "main") } else { (Channel::Open, "shop") };
+            let (channel, account) =
+                if n.is_multiple_of(2) { (Channel::Whatsapp, "main") } else { (Channel::Open, "shop") };
             Person { name: format!("person{n}"), channel, account }
         };
         let mut world = Self {
@@ -212,8 +213,8 @@ impl World {
             let now = self.now;
             self.lost.retain(|_, until| *until > now);
             let present: Vec<AgentId> =
-                AGENTS.iter().filter(|agent| !self.lost.contains_key(*agent)).map(|id| AgentId::new(id)).collect();
-            self.to_routing(None, people::held(present));
+                AGENTS.iter().filter(|agent| !self.lost.contains_key(*agent)).map(AgentId::new).collect();
+            self.tell_routing(None, people::held(present));
         }
         for (partition, ended) in self.provider.ended(self.now) {
             let event = self.delivery.station.outcome(&ended);
@@ -244,8 +245,8 @@ impl World {
         let agent = *self.dice.pick(&AGENTS);
         match self.dice.roll(4) {
             0 => drop(self.lost.insert(agent, self.now.plus_ms(100 * SECOND_MS))),
-            1 => self.to_routing(None, people::presence(agent, Presence::Break)),
-            _ => self.to_routing(None, people::presence(agent, Presence::OnQueue)),
+            1 => self.tell_routing(None, people::presence(agent, Presence::Break)),
+            _ => self.tell_routing(None, people::presence(agent, Presence::OnQueue)),
         }
     }
 
@@ -256,23 +257,23 @@ impl World {
         }
         let view = self.dice.pick(&open).clone();
         match (view.state, self.dice.roll(6)) {
-            (WorkState::Alerting, 0) => self.to_routing(Some(&view), RoutingCommandKind::Decline(people::ask(&view))),
+            (WorkState::Alerting, 0) => self.tell_routing(Some(&view), RoutingCommandKind::Decline(people::ask(&view))),
             (WorkState::Alerting, 1) | (_, 5) => {}
             (WorkState::Interacting, 0) => {
-                self.to_routing(Some(&view), RoutingCommandKind::Disconnect(people::ask(&view)));
+                self.tell_routing(Some(&view), RoutingCommandKind::Disconnect(people::ask(&view)));
             }
             (WorkState::Interacting, 1) => self.reply(&view, view.owner_epoch - 1),
             (WorkState::Interacting, _) => self.reply(&view, view.owner_epoch),
-            (WorkState::WrapUp, 0..=2) => self.to_routing(Some(&view), people::wrap_up(&view)),
-            (_, _) => self.to_routing(Some(&view), RoutingCommandKind::Accept(people::ask(&view))),
+            (WorkState::WrapUp, 0..=2) => self.tell_routing(Some(&view), people::wrap_up(&view)),
+            (_, _) => self.tell_routing(Some(&view), RoutingCommandKind::Accept(people::ask(&view))),
         }
     }
 
     fn finish(&mut self, view: &WorkView) {
         match view.state {
-            WorkState::Alerting => self.to_routing(Some(view), RoutingCommandKind::Accept(people::ask(view))),
-            WorkState::Interacting => self.to_routing(Some(view), RoutingCommandKind::Disconnect(people::ask(view))),
-            WorkState::WrapUp => self.to_routing(Some(view), people::wrap_up(view)),
+            WorkState::Alerting => self.tell_routing(Some(view), RoutingCommandKind::Accept(people::ask(view))),
+            WorkState::Interacting => self.tell_routing(Some(view), RoutingCommandKind::Disconnect(people::ask(view))),
+            WorkState::WrapUp => self.tell_routing(Some(view), people::wrap_up(view)),
             WorkState::Waiting | WorkState::Held | WorkState::Parked | WorkState::Unknown => {}
         }
     }
@@ -289,7 +290,7 @@ impl World {
         let partition = self.dice.roll(CUSTOMER_PARTITIONS);
         match self.dice.roll(3) {
             0 => drop(self.threading.crash(partition)),
-            1 => drop(self.routing.crash(partition % DOMAIN_PARTITIONS)),
+            1 => drop(self.routing.crash(0)),
             _ => {
                 self.delivery.crash(partition);
                 self.provider.forget(partition);
@@ -339,11 +340,11 @@ impl World {
 
     fn all_on_queue(&mut self) {
         for agent in AGENTS {
-            self.to_routing(None, people::presence(agent, Presence::OnQueue));
+            self.tell_routing(None, people::presence(agent, Presence::OnQueue));
         }
     }
 
-    fn to_routing(&mut self, view: Option<&WorkView>, kind: RoutingCommandKind) {
+    fn tell_routing(&mut self, view: Option<&WorkView>, kind: RoutingCommandKind) {
         let id = self.fresh("ask");
         let command = people::asks(&id, view, kind, self.now);
         for _ in 0..[1, 1, 1, 2][self.dice.roll(4)] {
