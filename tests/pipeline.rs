@@ -3,6 +3,7 @@
 //!
 //! `make test` starts the stack and says where it is (`WEFT_TEST_STACK`). Each test has a company of
 //! its own, so that they can run side by side; the one that kills services runs alone.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where it finds something wrong")]
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

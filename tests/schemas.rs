@@ -4,7 +4,12 @@
 //! Samples are made from the schema, so a field that only one side knows shows as a difference.
 //! Frozen releases are looked for in `schemas/avsc/released/<subject>/<n>.avsc`; before the first
 //! release that directory does not exist and there is nothing to be compatible with.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed"
+)]
 
 #[path = "schemas/evolution.rs"]
 mod evolution;
