@@ -65,6 +65,8 @@ impl World {
     /// If the stack lacks an address or a secret.
     pub fn new(stack: Stack, company: Company, outside: Arc<Outside>, narrator: Narrator) -> anyhow::Result<Self> {
         let begun = clock::now();
+        // WhatsApp tells whole seconds: what happens now happened up to a second ago.
+        let reports = Reports::new(&stack, &company.tenant, begun.plus_ms(-1000))?;
         let mut agents = BTreeMap::new();
         for account in [Account::Parcels, Account::Billing, Account::Shop] {
             for id in account.members() {
@@ -72,7 +74,7 @@ impl World {
             }
         }
         Ok(Self {
-            reports: Reports::new(&stack, &company.tenant, begun)?,
+            reports,
             stack,
             company,
             outside,
@@ -96,7 +98,9 @@ impl World {
         for id in account.members() {
             let agent = self.agent(id);
             agent.sit_down().await?;
-            agent.presence("on_queue").await?;
+            let what = format!("routing to know {id}");
+            let on_queue = || async { agent.presence("on_queue").await.map_err(|error| format!("{error:#}")) };
+            wait_for(&what, OPEN_MAX, on_queue).await?;
         }
         Ok(())
     }
