@@ -22,6 +22,8 @@ pub(crate) struct Feed {
     read_to: i64,
     last: Timestamp,
     high: Option<High>,
+    /// Read once to where it ended, since it was assigned.
+    caught_up: bool,
 }
 
 /// A high watermark and the clock's time before it was asked for.
@@ -45,6 +47,7 @@ impl Feed {
             read_to: start,
             last: Timestamp::ZERO,
             high: None,
+            caught_up: false,
         }
     }
 
@@ -55,17 +58,24 @@ impl Feed {
             self.read_to = self.read_to.max(self.fetched);
             self.last = self.last.max(record.timestamp);
             self.buffer.push_back(record);
+            self.look();
         }
     }
 
     /// Reading has passed everything below this offset, markers included.
     pub(crate) fn passed(&mut self, position: i64) {
         self.read_to = self.read_to.max(position);
+        self.look();
     }
 
     /// The high watermark as it was at `asked` or later.
     pub(crate) fn saw_high(&mut self, offset: i64, asked: Timestamp) {
         self.high = Some(High { offset, asked });
+        self.look();
+    }
+
+    fn look(&mut self) {
+        self.caught_up |= self.high.is_some_and(|high| self.read_to >= high.offset);
     }
 
     pub(crate) fn buffered(&self) -> usize {
@@ -147,11 +157,13 @@ pub(crate) enum Next {
     Empty,
 }
 
-/// Which record comes next: the earliest head, once it is certain that it is the earliest.
+/// Which record comes next: the earliest head, once it is certain that it is the earliest. A young one
+/// waits for nobody but, after an assignment, the configuration that stood by then.
 pub(crate) fn next(feeds: &[Feed], clock: Timestamp, slack_ms: i64) -> Next {
     let heads = feeds.iter().enumerate().filter_map(|(i, feed)| Some((feed.head()?.timestamp, i)));
     let Some((at, first)) = heads.min() else { return Next::Empty };
-    if clock.ms_since(at) < slack_ms {
+    let is_configured = feeds.iter().all(|feed| feed.caught_up || !feed.config);
+    if is_configured && clock.ms_since(at) < slack_ms {
         return Next::Take(first);
     }
     let certain = feeds.iter().enumerate().all(|(i, feed)| i == first || (feed.bound(slack_ms), i) > (at, first));
@@ -212,6 +224,21 @@ mod tests {
         let mut feeds = [feed("a"), feed("b")];
         feeds[0].push(record(&feeds[0], 0, 99_900));
         assert_eq!(next(&feeds, at(100_000), SLACK), Next::Take(0));
+    }
+
+    #[test]
+    fn a_young_head_waits_for_the_configuration_that_stood_at_the_start_and_never_again() {
+        let mut feeds = [feed("a"), Feed::new((Arc::from("config"), 0), 0, true)];
+        feeds[0].push(record(&feeds[0], 0, 99_900));
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Blocked, "nobody knows yet what stands there");
+        feeds[1].saw_high(1, at(99_950));
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Blocked);
+        feeds[1].push(record(&feeds[1], 0, 1000));
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Take(1));
+        feeds[1].take();
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Take(0));
+        feeds[1].saw_high(2, at(100_000));
+        assert_eq!(next(&feeds, at(100_000), SLACK), Next::Take(0), "live, nobody waits");
     }
 
     #[test]
