@@ -20,6 +20,7 @@ pub(crate) fn check(world: &World) {
     ids_are_unique(&said, &routed, &sent);
     every_accepted_message_counts_once_without_gaps(world, &said);
     owner_epochs_rise(&said);
+    only_the_owner_speaks(&said);
     stints_end_and_none_is_forgotten(world, &said, &routed);
     no_customer_waits_in_a_gap(world, &said);
     queue_visits_end_once(&routed);
@@ -65,6 +66,23 @@ fn owner_epochs_rise(said: &[ConversationEvent]) {
         if let ConversationEventKind::OwnerChanged(changed) = &event.kind {
             let former = epochs.insert(event.conversation_id, changed.owner_epoch);
             assert!(former.is_none_or(|former| former < changed.owner_epoch), "{former:?}, then {event:?}");
+        }
+    }
+}
+
+fn only_the_owner_speaks(said: &[ConversationEvent]) {
+    let mut owner = BTreeMap::new();
+    for event in said {
+        let conversation = event.conversation_id;
+        if let ConversationEventKind::OwnerChanged(changed) = &event.kind {
+            owner.insert(conversation, (changed.owner_kind, Some(changed.owner_id.clone())));
+        } else if let ConversationEventKind::StintEnded(_) = &event.kind {
+            owner.remove(&conversation);
+        } else if let ConversationEventKind::MessageAdded(message) = &event.kind
+            && message.direction == Direction::Outbound
+        {
+            let speaker = (OwnerKind::Agent, message.sender.id.clone());
+            assert_eq!(owner.get(&conversation), Some(&speaker), "{event:?}");
         }
     }
 }

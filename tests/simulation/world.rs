@@ -13,8 +13,8 @@ use routing::station::RoutingStation;
 use schemas::codec::Codec;
 use schemas::ids::{AgentId, EventId, MessageId};
 use schemas::records::{
-    Channel, ConfigEntity, Presence, ReceiptStatus, Record, RoutingCommandKind, RoutingView, RoutingViewKind,
-    WorkState, WorkView,
+    Channel, ConfigEntity, ConversationCommand, ConversationCommandKind, Presence, ReceiptStatus, Record,
+    RoutingCommandKind, RoutingView, RoutingViewKind, WorkState, WorkView,
 };
 use schemas::topics::{
     CHANNEL_INBOUND, CONFIG_ENTITIES, CONVERSATION_COMMANDS, CONVERSATION_EVENTS, DELIVERY_REQUESTS, ROUTING_COMMANDS,
@@ -31,6 +31,8 @@ const START_MS: i64 = 20_718 * 86_400_000;
 const SECOND_MS: i64 = 1000;
 const HOUR_MS: i64 = 3_600_000;
 const HEARTBEAT_MS: i64 = 10 * SECOND_MS;
+/// Longer than the longest schedule of retries and every window.
+const SETTLED_AFTER_H: i64 = 40;
 const DRAIN_STEPS_MAX: usize = 4_000;
 
 pub(crate) const AGENTS: [&str; 3] = ["ann", "ben", "cat"];
@@ -143,6 +145,7 @@ impl World {
             7 => self.agent_changes(),
             8..=15 => self.agent_works(),
             16 => self.crash(),
+            17 => self.old_command_comes_again(),
             _ => {}
         }
         for _ in 0..self.dice.roll(12) {
@@ -168,7 +171,7 @@ impl World {
                 self.finish(&view);
             }
         }
-        for _ in 0..48 {
+        for _ in 0..SETTLED_AFTER_H * 2 {
             self.pass(HOUR_MS / 2);
             self.catch_up();
         }
@@ -263,7 +266,7 @@ impl World {
                 self.tell_routing(Some(&view), RoutingCommandKind::Disconnect(people::ask(&view)));
             }
             (WorkState::Interacting, 1) => self.reply(&view, view.owner_epoch - 1),
-            (WorkState::Interacting, _) => self.reply(&view, view.owner_epoch),
+            (WorkState::Interacting, _) | (WorkState::WrapUp, 3) => self.reply(&view, view.owner_epoch),
             (WorkState::WrapUp, 0..=2) => self.tell_routing(Some(&view), people::wrap_up(&view)),
             (_, _) => self.tell_routing(Some(&view), RoutingCommandKind::Accept(people::ask(&view))),
         }
@@ -299,6 +302,17 @@ impl World {
                 }
                 self.perform(partition);
             }
+        }
+    }
+
+    /// Somebody drives a record of routing's again that was decided long ago.
+    fn old_command_comes_again(&mut self) {
+        let commands: Vec<ConversationCommand> = self.log.records(&self.codec, CONVERSATION_COMMANDS.name);
+        let ownership: Vec<_> =
+            commands.into_iter().filter(|command| !matches!(command.kind, ConversationCommandKind::Send(_))).collect();
+        if !ownership.is_empty() {
+            let command = self.dice.pick(&ownership).clone();
+            self.send(CONVERSATION_COMMANDS, command.customer_key.to_string(), &command, 0);
         }
     }
 
