@@ -41,7 +41,7 @@ CREATE OR REPLACE VIEW weft.report_queue_performance_v1 (
     first_response_s Float64 COMMENT 'Sum of first response times, seconds.',
     first_response_count Int64 COMMENT 'First responses.',
     first_response_avg_s Nullable(Float64) COMMENT 'first_response_s / first_response_count; null without.',
-    messages_in Int64 COMMENT 'Customer messages while the queue had the conversation.',
+    messages_in Int64 COMMENT 'Customer messages while the queue had the conversation, those that brought it there included.',
     messages_out Int64 COMMENT 'Messages to customers on behalf of the queue.',
     wait_bh_s Nullable(Float64) COMMENT 'Wait inside the queue''s schedule, seconds; null until queues have schedules.',
     first_response_bh_s Nullable(Float64) COMMENT 'First response inside the queue''s schedule, seconds; null until queues have schedules.',
@@ -136,8 +136,15 @@ FROM (
         FROM weft_raw.service_levels FINAL WHERE ({tenant:String} = '*' OR tenant = {tenant:String}) AND occurred_at >= {from_time:DateTime64(3, 'UTC')} AND occurred_at < {to_time:DateTime64(3, 'UTC')})
     UNION ALL
     SELECT tenant, queue_id, message_type, at, pair.1 AS metric, pair.2 AS v FROM (
-        SELECT tenant, queue_id, channel AS message_type, occurred_at AS at, (if(direction = 'inbound', 'messages_in', 'messages_out'), 1.) AS pair
-        FROM weft_raw.messages FINAL WHERE ({tenant:String} = '*' OR tenant = {tenant:String}) AND queue_id != '' AND occurred_at >= {from_time:DateTime64(3, 'UTC')} AND occurred_at < {to_time:DateTime64(3, 'UTC')})
+        SELECT m.tenant AS tenant, if(m.queue_id = '', entered.first_queue, m.queue_id) AS queue_id,
+            channel AS message_type, occurred_at AS at, (if(direction = 'inbound', 'messages_in', 'messages_out'), 1.) AS pair
+        FROM weft_raw.messages AS m FINAL
+        LEFT JOIN (
+            SELECT tenant, toNullable(stint_id) AS stint_id, argMin(e.queue_id, visit_no) AS first_queue
+            FROM weft_raw.queue_entries AS e FINAL WHERE ({tenant:String} = '*' OR tenant = {tenant:String})
+            GROUP BY tenant, stint_id) AS entered ON entered.tenant = m.tenant AND entered.stint_id = m.stint_id
+        WHERE ({tenant:String} = '*' OR m.tenant = {tenant:String}) AND isNotNull(m.stint_id)
+            AND occurred_at >= {from_time:DateTime64(3, 'UTC')} AND occurred_at < {to_time:DateTime64(3, 'UTC')})
     UNION ALL
     SELECT tenant, queue_id, message_type, at, pair.1 AS metric, pair.2 AS v FROM (
         SELECT tenant, queue_id, channel AS message_type, ended_at AS at, arrayJoin([('first_response_s', dateDiff('millisecond', started_at, ended_at) / 1000), ('first_response_count', 1.)]) AS pair
