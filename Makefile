@@ -59,9 +59,22 @@ status: ## What runs, where, and whether it is ready
 logs: ## Ends of the logs; NAME="kafka ingest" chooses, FOLLOW=1 goes on
 	@$(STACK) logs $(if $(filter-out 0,$(FOLLOW)),--follow) $(NAME)
 
+BENCH_BIN := $(or $(CARGO_TARGET_DIR),target)/release
+# The journey needs everything; the others threading alone.
+BENCH_BUILT := weft-bench weft weft-registry weft-threading $(if $(filter idle journey,$(WORKLOAD)),\
+	weft-ingest weft-routing weft-delivery weft-analytics weft-gateway)
+
 .PHONY: bench
-bench: ## Workloads of the speed targets (not there yet)
-	@echo 'make bench: the workloads come with the fault bench, nothing is measured yet' >&2; exit 2
+bench: $(if $(WORKLOAD),setup) ## Measures: WORKLOAD=threading (none: the list), ARGS=--short for a quick look
+	@cargo build --release --workspace $(addprefix --bin ,$(BENCH_BUILT))
+ifeq ($(WORKLOAD),)
+	@$(BENCH_BIN)/weft-bench
+else ifneq ($(filter --help,$(ARGS)),)
+	@$(BENCH_BIN)/weft-bench --help
+else
+	@WEFT_RUN_BIN_DIR=$(CURDIR)/$(BENCH_BIN) $(STACK) run --fresh --dir .local/bench --base free \
+		--only kafka,registry -- $(BENCH_BIN)/weft-bench $(WORKLOAD) $(ARGS)
+endif
 
 .PHONY: chaos
 chaos: ## Fault bench (not there yet)

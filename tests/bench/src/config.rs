@@ -1,0 +1,42 @@
+//! What the environment tells; read here and nowhere else in this crate.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use schemas::codec::RegistrySettings;
+
+/// Where things are.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Brokers, `host:port` joined by commas.
+    pub bootstrap: String,
+    /// The schema registry.
+    pub registry: RegistrySettings,
+    /// The directory of the programs that are measured.
+    pub programs: PathBuf,
+}
+
+impl Environment {
+    /// As the running stack sets it.
+    ///
+    /// # Errors
+    /// If something is not set, with the way out.
+    pub fn read() -> anyhow::Result<Self> {
+        let url = variable("WEFT_SCHEMA_REGISTRY__URL")?;
+        Ok(Self {
+            bootstrap: variable("WEFT_KAFKA__BOOTSTRAP")?,
+            registry: RegistrySettings { url, ..RegistrySettings::default() },
+            programs: programs()?,
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+fn variable(name: &str) -> anyhow::Result<String> {
+    std::env::var(name).with_context(|| format!("{name} is not set: run `make bench WORKLOAD=…`, which starts a stack"))
+}
+
+fn programs() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_exe().context("where does this program lie?")?;
+    Ok(here.parent().context("a program lies in a directory")?.to_owned())
+}
