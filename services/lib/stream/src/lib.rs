@@ -2,6 +2,7 @@
 
 mod batch;
 pub mod clock;
+mod commit;
 pub mod faults;
 mod feed;
 mod follower;
@@ -12,6 +13,7 @@ mod machine;
 mod metrics;
 mod patience;
 mod pile;
+pub mod planted;
 mod progress;
 mod publisher;
 mod reply;

@@ -1,6 +1,7 @@
 //! Writing without transactions: for who has no input offsets to keep in step (HTTP, sockets,
 //! the command line).
 
+use crate::faults::{Faults, Point};
 use crate::kafka::Fault;
 use crate::kafka::producer::PlainProducer;
 use crate::{KafkaSettings, Output};
@@ -15,6 +16,8 @@ pub struct Publisher {
     places: Arc<Semaphore>,
     places_max: u32,
     timeout: Duration,
+    faults: Arc<Faults>,
+    id: Arc<str>,
 }
 
 /// Why records are not known to be durable.
@@ -38,6 +41,8 @@ impl Publisher {
             places: Arc::new(Semaphore::new(places_max as usize)),
             places_max,
             timeout,
+            faults: Arc::new(settings.armed().map_err(|error| Fault::Fatal(error.to_string()))?),
+            id: Arc::from(client_id),
         })
     }
 
@@ -46,7 +51,9 @@ impl Publisher {
         let wanted = u32::try_from(outputs.len()).unwrap_or(u32::MAX).min(self.places_max);
         let places = tokio::time::timeout(self.timeout, self.places.acquire_many(wanted)).await;
         let Ok(Ok(_places)) = places else { return Err(PublishError::Full) };
-        let published = self.producer.publish(&outputs).await;
-        published.map_err(|error| PublishError::Failed(error.to_string()))
+        let failed = |error: Fault| PublishError::Failed(error.to_string());
+        self.faults.hit(&self.id, Point::BeforePublish).map_err(failed)?;
+        self.producer.publish(&outputs).await.map_err(failed)?;
+        self.faults.hit(&self.id, Point::AfterPublish).map_err(failed)
     }
 }

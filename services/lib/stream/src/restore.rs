@@ -1,11 +1,13 @@
 //! Before a task may process: where its inputs stand, and its state from the changelog.
 
 use crate::clock::{self, Stamp};
+use crate::faults::Point;
 use crate::feed::Feed;
 use crate::kafka::consumer::Reader;
 use crate::kafka::{Fault, Spot};
 use crate::lane::Lane;
 use crate::patience::Patience;
+use crate::planted::Planted;
 use crate::reply::Lease;
 use crate::run::Shared;
 use crate::slot::Slot;
@@ -38,10 +40,13 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         let began = Stamp::now();
         let partitions: BTreeSet<i32> = assigned.iter().map(|(_, partition)| *partition).collect();
         let spots = spots(&self.shared.inputs.group, &partitions);
+        self.hit(Point::BeforeCommittedOffsets)?;
         let Some(committed) = self.ask(|slot| slot.member.committed(&spots))? else {
             return Ok(());
         };
+        self.hit(Point::AfterCommittedOffsets)?;
         let Some(tasks) = self.read_changelogs(&partitions)? else { return Ok(()) };
+        self.hit(Point::AfterChangelog)?;
         let Some(starts) = self.ask(|slot| slot.probe.starts(&spots))? else { return Ok(()) };
         let config = spots_of_config(&self.shared);
         let Some(config_starts) = self.ask(|slot| slot.probe.starts(&config))? else {
@@ -52,7 +57,10 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             known.zip(starts).map(|((spot, offset), start)| (spot, (offset, start))).collect();
         let renewed = &self.renewed_ms;
         renewed.store(clock::now().as_ms(), Ordering::Release);
-        let valid_ms = i64::try_from(self.shared.settings.session_timeout_ms / 2).unwrap_or(0);
+        let valid_ms = match self.plants(Planted::LeaseNeverEnds) {
+            true => i64::MAX,
+            false => i64::try_from(self.shared.settings.session_timeout_ms / 2).unwrap_or(0),
+        };
         for Open { task, partition } in tasks {
             let group = known.iter().filter(|((_, p), _)| *p == partition);
             let group = group.map(|(spot, (committed, first))| {
@@ -75,7 +83,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         let ms = began.elapsed_ms();
         tracing::info!(slot = self.id, tasks = self.lanes.len(), rows, ms, "state restored");
         self.tracked.ready();
-        Ok(())
+        self.hit(Point::AfterTakeUp)
     }
 
     /// Starts reading at the positions of the feeds.
@@ -106,7 +114,9 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             self.shared.changelogs.iter().map(|(table, topic)| (Arc::clone(topic), *table)).collect();
         let spots = spots(&topics, partitions);
         let Some(starts) = self.ask(|slot| slot.probe.starts(&spots))? else { return Ok(None) };
-        let Some(ends) = self.ask(|slot| slot.probe.ends(&spots))? else { return Ok(None) };
+        let stable = self.plants(Planted::RestoreToStableEnd);
+        let ends = self.ask(|slot| if stable { slot.member.stable_ends(&spots) } else { slot.probe.ends(&spots) })?;
+        let Some(ends) = ends else { return Ok(None) };
         let positions: Vec<(Spot, i64)> = spots.iter().cloned().zip(starts).collect();
         let mut left: BTreeMap<Spot, (i64, i64)> = positions
             .iter()
@@ -124,6 +134,8 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             let rows = self.read_rows(&reader, &tables, &mut open, &mut left)?;
             if rows > 0 {
                 moved = Stamp::now();
+            } else if self.plants(Planted::RestoreToSilence) {
+                break;
             }
             if moved.elapsed_ms() > self.shared.settings.restore_wait_max_ms {
                 let (topic, partition) = left.keys().next().expect("something is left");
@@ -152,7 +164,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             let Some(record) = reader.poll(READ_WAIT)? else { break };
             rows += 1;
             let task = open.iter_mut().find(|open| open.partition == record.partition);
-            let table = tables.get(&record.topic);
+            let table = tables.get(&record.topic).filter(|table| !self.skips(table));
             if let (Some(Open { task, .. }), Some(table)) = (task, table) {
                 let key = record.key.as_deref().unwrap_or_default();
                 let restored = task.restore(table, key, record.payload.as_deref());
@@ -161,12 +173,18 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             if let Some((position, _)) = left.get_mut(&(record.topic, record.partition)) {
                 *position = record.offset + 1;
             }
+            self.hit(Point::AmidChangelog)?;
         }
         left.retain(|spot, (position, end)| {
             *position = reader.position(spot).map_or(*position, |passed| passed.max(*position));
             *position < *end
         });
         Ok(rows)
+    }
+
+    /// The planted bug: a table that is not restored.
+    fn skips(&self, table: &str) -> bool {
+        self.plants(Planted::TableNotRestored) && Task::<S::Machine>::table_names().get(1) == Some(&table)
     }
 
     /// Serves the group while something else takes long; true if it decided anew or the end was

@@ -1,5 +1,6 @@
 //! Starts the loops of a service and waits for their end.
 
+use crate::faults::Faults;
 use crate::kafka::Fault;
 use crate::kafka::admin::Admin;
 use crate::lane::dead_letter_topic;
@@ -47,6 +48,7 @@ pub enum RunError {
 pub(crate) struct Shared<S, P> {
     pub(crate) service: ServiceName,
     pub(crate) settings: KafkaSettings,
+    pub(crate) faults: Faults,
     pub(crate) metrics: Metrics,
     pub(crate) progress: Progress,
     pub(crate) shutdown: Shutdown,
@@ -99,6 +101,7 @@ pub fn run<S: Station, P: Performer<S>>(setup: Setup, station: S, performer: P) 
         metrics: metrics.map_err(|error| RunError::Start(error.to_string()))?,
         inputs: Topics::of(&inputs),
         service: setup.service,
+        faults: setup.settings.armed()?,
         settings: setup.settings,
         progress: setup.progress,
         shutdown: setup.shutdown,

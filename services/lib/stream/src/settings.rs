@@ -1,5 +1,6 @@
 //! What every service is told about Kafka: the section `[kafka]`.
 
+use crate::faults::Faults;
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -62,6 +63,10 @@ pub struct KafkaSettings {
     pub publish_timeout_ms: u64,
     /// Records published without a transaction under way at one time.
     pub publish_records_max: u32,
+    /// Fault points to arm, in test builds only: [`crate::faults`].
+    pub faults: String,
+    /// Bugs to switch on, in test builds only: [`crate::planted`].
+    pub planted: String,
 }
 
 /// How a connection to Kafka is protected.
@@ -118,6 +123,8 @@ impl Default for KafkaSettings {
             transaction_timeout_ms: 10_000,
             publish_timeout_ms: 5_000,
             publish_records_max: 10_000,
+            faults: String::new(),
+            planted: String::new(),
         }
     }
 }
@@ -182,7 +189,15 @@ impl KafkaSettings {
                 return refuse(key, "expected at least 1, got 0".to_owned());
             }
         }
-        Ok(())
+        if let Some(name) = self.unknown_planted() {
+            return refuse("planted", format!("this build has no planted bug named {name}"));
+        }
+        self.armed().map(drop)
+    }
+
+    /// The fault points of one loop or publisher; each process counts for itself.
+    pub(crate) fn armed(&self) -> Result<Faults, SettingsError> {
+        Faults::parse(&self.faults).map_err(|detail| SettingsError { key: "faults".to_owned(), detail })
     }
 }
 

@@ -5,6 +5,7 @@
 //! the same token, and the database drops what it has already.
 
 use crate::clock::{self, Stamp};
+use crate::faults::{Faults, Point};
 use crate::kafka::consumer::{Member, Probe, Rebalance};
 use crate::kafka::producer::PlainProducer;
 use crate::kafka::{Fault, Record, Spot};
@@ -12,10 +13,11 @@ use crate::lane::dead_letter_topic;
 use crate::metrics::{Metrics, Phase};
 use crate::patience::Patience;
 use crate::pile::{Pile, Plan};
+use crate::planted::Planted;
 use crate::progress::Tracked;
 use crate::run::{RunError, Setup, check_sink_topics};
 use crate::station::{DeadLetter, InputRecord, Output, Reject};
-use crate::{KafkaSettings, Shutdown, faults};
+use crate::{KafkaSettings, Shutdown};
 use crossbeam_channel::{Receiver, bounded};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -110,6 +112,7 @@ pub fn run_sink<S: SinkStation>(setup: Setup, station: S) -> Result<(), RunError
         tokio: tokio.map_err(|error| RunError::Start(error.to_string()))?,
         tracked: setup.progress.track(id.clone()),
         shutdown: setup.shutdown.clone(),
+        faults: settings.armed()?,
         settings: setup.settings.clone(),
         piles: BTreeMap::new(),
         drift_at: Stamp::now(),
@@ -131,6 +134,7 @@ struct Sink<S: SinkStation> {
     id: String,
     station: S,
     settings: KafkaSettings,
+    faults: Faults,
     shutdown: Shutdown,
     metrics: Metrics,
     tracked: Tracked,
@@ -252,20 +256,28 @@ impl<S: SinkStation> Sink<S> {
             }
         }
         let plans: Vec<_> = batches.iter().map(|(s, plan, _)| (s.clone(), plan.first, plan.to_string())).collect();
-        if plans.is_empty() || !self.commit(&plans)? {
+        if plans.is_empty() {
             return Ok(());
         }
-        faults::hit(&self.id, "after_plan")?;
+        self.faults.hit(&self.id, Point::BeforePlan)?;
+        if !self.settings.plants(Planted::BatchWithoutPlan) && !self.commit(&plans)? {
+            return Ok(());
+        }
+        self.faults.hit(&self.id, Point::AfterPlan)?;
         for (spot, _, batch) in &batches {
             let (topic, partition) = (&batch.topic, spot.1);
-            let token = format!("{topic}:{partition}:{}-{}", batch.first, batch.last);
+            let mut token = format!("{topic}:{partition}:{}-{}", batch.first, batch.last);
+            if self.settings.plants(Planted::TokenFromTime) {
+                token = format!("{token}:{}", clock::now());
+            }
             if !batch.rows.is_empty() && !self.insert(batch, &token)? {
                 return Ok(());
             }
         }
-        faults::hit(&self.id, "after_insert")?;
+        self.faults.hit(&self.id, Point::AfterInsert)?;
         let ends: Vec<_> = batches.iter().map(|(s, plan, _)| (s.clone(), plan.last + 1, String::new())).collect();
         if self.commit(&ends)? {
+            self.faults.hit(&self.id, Point::AfterInsertCommit)?;
             for (spot, plan, batch) in &batches {
                 if let Some(pile) = self.piles.get_mut(spot) {
                     let records = pile.done(plan.last);

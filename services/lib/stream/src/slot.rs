@@ -3,27 +3,26 @@
 //! The loop never polls while a transaction is open. So the rebalance callback, which only polling
 //! can run, never meets open work, and a transaction never spans a rebalance.
 
+use crate::Timestamp;
 use crate::batch::Batch;
 use crate::clock::{self, Stamp};
-use crate::kafka::consumer::{GroupStamp, Member, Probe, Reader, Rebalance};
-use crate::kafka::producer::{Outgoing, TxnProducer};
-use crate::kafka::{Fault, Record, Spot};
+use crate::faults::Point;
+use crate::kafka::consumer::{Member, Probe, Reader, Rebalance};
+use crate::kafka::producer::TxnProducer;
+use crate::kafka::{Fault, Record};
 use crate::lane::{Budget, Failure, Lane, Moment, Poison};
 use crate::metrics::{Metrics, Phase};
+use crate::planted::Planted;
 use crate::progress::Tracked;
-use crate::reply::{Place, Returned};
+use crate::reply::Returned;
 use crate::run::Shared;
 use crate::station::{Performer, Station};
-use crate::table::Change;
 use crate::watchdog::Watchdog;
-use crate::{Reply, Timestamp, faults};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Aborted transactions in a row after which the process starts afresh.
-const ABORTS_MAX: u32 = 10;
 /// The longest wait for anything; so often a quiet loop looks around.
 const QUIET: Duration = Duration::from_millis(100);
 /// How soon a blocked head is looked at again.
@@ -31,7 +30,7 @@ const BLOCKED: Duration = Duration::from_millis(10);
 /// Positions past markers are committed this often even without records.
 pub(crate) const DRIFT_EVERY: Duration = Duration::from_secs(60);
 
-type Way<T> = (Sender<T>, Receiver<T>);
+pub(crate) type Way<T> = (Sender<T>, Receiver<T>);
 
 /// One loop.
 pub(crate) struct Slot<S: Station, P: Performer<S>> {
@@ -43,17 +42,17 @@ pub(crate) struct Slot<S: Station, P: Performer<S>> {
     pub(crate) config: Option<Reader>,
     pub(crate) lanes: Vec<Lane<S>>,
     pub(crate) renewed_ms: Arc<AtomicI64>,
-    producer: TxnProducer,
-    watchdog: Watchdog,
-    wake: Way<()>,
-    outcomes: Way<Returned<S::Outcome>>,
-    open: Arc<AtomicUsize>,
+    pub(crate) producer: TxnProducer,
+    pub(crate) watchdog: Watchdog,
+    pub(crate) wake: Way<()>,
+    pub(crate) outcomes: Way<Returned<S::Outcome>>,
+    pub(crate) open: Arc<AtomicUsize>,
     poison: Option<Poison>,
-    alone: usize,
-    aborts: u32,
-    transactions: u64,
+    pub(crate) alone: usize,
+    pub(crate) aborts: u32,
+    pub(crate) transactions: u64,
     turns: usize,
-    started: Timestamp,
+    pub(crate) started: Timestamp,
     pub(crate) watermarks_at: Stamp,
     pub(crate) gauges_at: Stamp,
     pub(crate) drift_at: Stamp,
@@ -122,16 +121,24 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         if let Some(rebalance) = self.member.rebalance() {
             self.follow(rebalance)?;
         }
-        let stamp = self.member.stamp();
+        let mut stamp = self.member.stamp();
         self.collect()?;
         if self.member.rebalancing() || self.member.lost() {
             return Ok(());
         }
+        self.hit(Point::AfterCollect)?;
         let began = Stamp::now();
         let worked = self.work();
         self.metrics().spent(Phase::Process, began.elapsed().as_secs_f64());
         match worked {
-            Ok(batch) => self.finish(batch, stamp.as_ref())?,
+            Ok(batch) => {
+                self.hit(Point::AfterApply)?;
+                if self.plants(Planted::BatchAcrossRebalance) {
+                    self.wait_rebalance_out()?;
+                    stamp = self.member.stamp();
+                }
+                self.finish(batch, stamp.as_ref())?;
+            }
             Err(failure) => self.recover(failure)?,
         }
         self.look_around()
@@ -140,7 +147,9 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
     /// What the group has decided.
     fn follow(&mut self, rebalance: Rebalance) -> Result<(), Fault> {
         self.metrics().rebalanced();
-        self.lanes.iter().for_each(|lane| lane.lease.end());
+        if !self.plants(Planted::LeaseNeverEnds) {
+            self.lanes.iter().for_each(|lane| lane.lease.end());
+        }
         self.lanes.clear();
         self.poison = None;
         self.alone = 0;
@@ -148,7 +157,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             Rebalance::Revoked => {
                 tracing::info!(slot = self.id, "partitions revoked");
                 self.tracked.waits_for("an assignment");
-                Ok(())
+                self.hit(Point::AfterRevoke)
             }
             Rebalance::Assigned(spots) => {
                 tracing::info!(slot = self.id, partitions = ?spots, "partitions assigned");
@@ -278,117 +287,6 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         Ok(batch)
     }
 
-    /// Commits what the turn has done, or takes it back.
-    fn finish(&mut self, batch: Batch<S::Request>, stamp: Option<&GroupStamp>) -> Result<(), Fault> {
-        let carried = self.carry(batch);
-        let empty = carried.is_empty();
-        if !empty {
-            let Some(stamp) = stamp else {
-                self.roll_back();
-                return Ok(());
-            };
-            let began = Stamp::now();
-            let committed = self.transact(&carried, stamp);
-            let outcome = if committed.is_ok() { "committed" } else { "aborted" };
-            self.metrics().transaction(outcome, began.elapsed().as_secs_f64());
-            match committed {
-                Ok(()) => self.aborts = 0,
-                Err(Fault::Abort(reason)) => return self.abort(&reason),
-                Err(fault) => return Err(fault),
-            }
-        }
-        self.alone = self.alone.saturating_sub(carried.batch.records);
-        self.lanes.iter_mut().for_each(Lane::commit);
-        self.tell(carried.batch);
-        Ok(())
-    }
-
-    /// Everything the transaction is to carry.
-    fn carry(&mut self, mut batch: Batch<S::Request>) -> Carried<S::Request> {
-        let started = self.started.as_ms();
-        batch.number(&format!("{}/{started}/{}", self.id, self.transactions + 1));
-        let has_outputs = !batch.outputs.is_empty() || !batch.requests.is_empty();
-        let mut rows = Vec::new();
-        for lane in self.lanes.iter_mut().filter(|lane| lane.touched()) {
-            let changed = lane.task.changes(has_outputs);
-            rows.extend(changed.into_iter().map(|(table, rows)| (lane.partition, table, rows)));
-        }
-        let feeds = || self.lanes.iter().flat_map(|lane| &lane.feeds).filter(|feed| !feed.config);
-        let moved = feeds().any(|feed| feed.taken() > 0);
-        let drifting = self.drift_at.elapsed() >= DRIFT_EVERY;
-        let mut positions = Vec::new();
-        if moved || has_outputs || !rows.is_empty() || drifting {
-            let drifted = feeds().filter(|feed| feed.drifted());
-            positions.extend(drifted.map(|feed| (feed.spot.clone(), feed.position())));
-            self.drift_at = Stamp::now();
-        }
-        Carried { batch, rows, positions }
-    }
-
-    fn transact(&mut self, carried: &Carried<S::Request>, stamp: &GroupStamp) -> Result<(), Fault> {
-        if self.producer.in_doubt() {
-            self.renew_producer()?;
-        }
-        self.transactions += 1;
-        let began = Stamp::now();
-        self.producer.begin()?;
-        for output in &carried.batch.outputs {
-            self.producer.send(&Outgoing::of(output))?;
-        }
-        for (partition, table, rows) in &carried.rows {
-            let topic = self.shared.changelog(table);
-            for (key, payload) in rows {
-                let payload = payload.as_deref();
-                let partition = Some(*partition);
-                self.producer.send(&Outgoing { topic, partition, key, payload, headers: &[] })?;
-            }
-        }
-        let timeout = self.producer.timeout();
-        let producer = &mut self.producer;
-        self.watchdog.watch("flush", timeout * 2, || producer.drain())?;
-        faults::hit(&self.id, "after_produce")?;
-        let produced = Stamp::now();
-        self.shared.metrics.spent(Phase::Produce, produced.since(began).as_secs_f64());
-        if self.member.lost() {
-            return Err(Fault::Abort("the group has given our partitions away".to_owned()));
-        }
-        if !carried.positions.is_empty() {
-            let send = || producer.offsets(&carried.positions, stamp);
-            self.watchdog.watch("send_offsets", timeout, send)?;
-        }
-        faults::hit(&self.id, "after_send_offsets")?;
-        self.watchdog.watch("commit", timeout, || producer.commit())?;
-        self.shared.metrics.spent(Phase::Commit, produced.elapsed().as_secs_f64());
-        faults::hit(&self.id, "after_commit")
-    }
-
-    /// A new producer under the same id: fences whatever of the old one is still under way.
-    fn renew_producer(&mut self) -> Result<(), Fault> {
-        tracing::warn!(slot = self.id, "producer in doubt: making a new one");
-        let settings = &self.shared.settings;
-        let limit = Duration::from_millis(settings.transaction_timeout_ms * 18);
-        let connect = || TxnProducer::connect(settings, &self.id);
-        self.producer = self.watchdog.watch("init_transactions", limit, connect)?;
-        Ok(())
-    }
-
-    fn abort(&mut self, reason: &str) -> Result<(), Fault> {
-        self.aborts += 1;
-        tracing::warn!(slot = self.id, reason, in_row = self.aborts, "transaction aborted");
-        if self.aborts >= ABORTS_MAX {
-            return Err(Fault::Fatal(format!("{ABORTS_MAX} aborts in a row, the last: {reason}")));
-        }
-        let timeout = self.producer.timeout();
-        let producer = &mut self.producer;
-        self.watchdog.watch("abort", timeout * 3, || producer.abort())?;
-        self.roll_back();
-        Ok(())
-    }
-
-    fn roll_back(&mut self) {
-        self.lanes.iter_mut().for_each(Lane::rollback);
-    }
-
     /// A turn whose work panicked: nothing was sent. The same records come again, one by one.
     fn recover(&mut self, failure: Failure) -> Result<(), Fault> {
         let (coordinates, detail) = match failure {
@@ -405,51 +303,30 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         Ok(())
     }
 
-    /// After the commit: counts, and the requests to the outside world.
-    fn tell(&mut self, batch: Batch<S::Request>) {
-        let metrics = &self.shared.metrics;
-        for (topic, count) in &batch.read {
-            metrics.record_in(topic, *count);
-        }
-        for output in &batch.outputs {
-            metrics.record_out(&output.topic, 1);
-        }
-        for (topic, reason) in &batch.letters {
-            metrics.dead_letter(topic, reason);
-        }
-        for (partition, request) in batch.requests {
-            let lane = self.lanes.iter().find(|lane| lane.partition == partition);
-            if let Some(lane) = lane {
-                let reply = Reply {
-                    partition,
-                    lease: Arc::clone(&lane.lease),
-                    place: Place::take(&self.open),
-                    outcomes: self.outcomes.0.clone(),
-                    wake: self.wake.0.clone(),
-                };
-                self.shared.performer.perform(partition, request, reply);
+    /// The planted bug: goes on with a worked batch once the group has decided anew.
+    fn wait_rebalance_out(&mut self) -> Result<(), Fault> {
+        self.collect()?;
+        while self.member.rebalance() == Some(Rebalance::Revoked) {
+            while !self.interrupted() {
+                self.member.poll()?;
             }
         }
+        Ok(())
     }
 
-    fn metrics(&self) -> &Metrics {
+    pub(crate) fn hit(&self, point: Point) -> Result<(), Fault> {
+        self.shared.faults.hit(&self.id, point)
+    }
+
+    pub(crate) fn plants(&self, bug: Planted) -> bool {
+        self.shared.settings.plants(bug)
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
         &self.shared.metrics
     }
 
     pub(crate) fn open_requests(&self) -> usize {
         self.open.load(Ordering::Relaxed)
-    }
-}
-
-/// What one transaction carries: outputs, changed rows by partition and table, input positions.
-struct Carried<R> {
-    batch: Batch<R>,
-    rows: Vec<(i32, &'static str, Vec<Change>)>,
-    positions: Vec<(Spot, i64)>,
-}
-
-impl<R> Carried<R> {
-    fn is_empty(&self) -> bool {
-        self.batch.outputs.is_empty() && self.rows.is_empty() && self.positions.is_empty()
     }
 }

@@ -1,5 +1,6 @@
 //! Settings of every client, by its role.
 
+use crate::planted::Planted;
 use crate::{KafkaSettings, ServiceName};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -83,6 +84,9 @@ pub(super) fn member(settings: &KafkaSettings, service: &ServiceName, slot: u32)
         .set("session.timeout.ms", settings.session_timeout_ms.to_string())
         .set("max.poll.interval.ms", "60000")
         .set("auto.offset.reset", "error");
+    if settings.plants(Planted::ReadUncommitted) {
+        config.set("isolation.level", "read_uncommitted");
+    }
     config
 }
 

@@ -172,6 +172,11 @@ impl Member {
     pub(crate) fn position(&self, spot: &Spot) -> Option<i64> {
         position(&self.consumer, spot)
     }
+
+    /// Last stable offsets: where a planted bug ends a restore.
+    pub(crate) fn stable_ends(&self, spots: &[Spot]) -> Result<Vec<i64>, Fault> {
+        edges(&self.consumer, spots, Offset::End)
+    }
 }
 
 /// Whose records a reader sees.
@@ -259,21 +264,24 @@ impl Probe {
     }
 
     fn list(&self, spots: &[Spot], which: Offset) -> Result<Vec<i64>, Fault> {
-        let fault = |error: KafkaError| Fault::of("asking for watermarks", &error);
-        let mut list = partitions(spots);
-        list.set_all_offsets(which).map_err(fault)?;
-        let list = self.0.offsets_for_times(list, ASK_TIMEOUT).map_err(fault)?;
-        let mut found = Vec::with_capacity(spots.len());
-        for (topic, partition) in spots {
-            let spot = list.find_partition(topic, *partition);
-            let offset = spot.map(|spot| spot.error().map(|()| spot.offset())).transpose();
-            let offset = offset.map_err(fault)?.and_then(number);
-            found.push(
-                offset.ok_or_else(|| Fault::Retriable(format!("no watermark of {topic}-{partition} came back")))?,
-            );
-        }
-        Ok(found)
+        edges(&self.0, spots, which)
     }
+}
+
+/// First or last offsets as this consumer may see them, in the order asked for.
+fn edges<C: ConsumerContext>(consumer: &BaseConsumer<C>, spots: &[Spot], which: Offset) -> Result<Vec<i64>, Fault> {
+    let fault = |error: KafkaError| Fault::of("asking for watermarks", &error);
+    let mut list = partitions(spots);
+    list.set_all_offsets(which).map_err(fault)?;
+    let list = consumer.offsets_for_times(list, ASK_TIMEOUT).map_err(fault)?;
+    let mut found = Vec::with_capacity(spots.len());
+    for (topic, partition) in spots {
+        let spot = list.find_partition(topic, *partition);
+        let offset = spot.map(|spot| spot.error().map(|()| spot.offset())).transpose();
+        let offset = offset.map_err(fault)?.and_then(number);
+        found.push(offset.ok_or_else(|| Fault::Retriable(format!("no watermark of {topic}-{partition} came back")))?);
+    }
+    Ok(found)
 }
 
 fn poll<C: ConsumerContext>(

@@ -127,15 +127,15 @@ impl Cluster {
         format!("{}.{name}", self.service)
     }
 
-    pub(crate) fn slot(&self) -> String {
-        ServiceName::new(&self.service).slot_id(0)
-    }
-
     /// Writes lines under one key, so to one partition, in order.
     pub(crate) fn send(&self, topic: &str, key: &str, lines: &[String]) {
         let topic = self.topic(topic);
         let line = |line: &String| Output::new(topic.clone(), key, line.as_bytes());
         self.tokio.block_on(self.publisher.publish(lines.iter().map(line).collect())).unwrap();
+    }
+
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.tokio.block_on(work)
     }
 
     pub(crate) fn start(&self) -> Running {
@@ -144,6 +144,11 @@ impl Cluster {
 
     pub(crate) fn start_with(&self, settings: KafkaSettings) -> Running {
         self.start_as(&self.service, "out", settings)
+    }
+
+    /// Settings with these fault points armed.
+    pub(crate) fn faulty(&self, faults: &str) -> KafkaSettings {
+        KafkaSettings { faults: faults.to_owned(), ..self.settings.clone() }
     }
 
     /// A second service that reads the same inputs and says what it makes of them in `replay`.

@@ -3,13 +3,13 @@
 use crate::cluster::{Cluster, Seen, wait_for};
 use std::collections::{BTreeMap, BTreeSet};
 use stream::clock::Stamp;
-use stream::{Fault, KafkaSettings, RunError, faults};
+use stream::{KafkaSettings, RunError};
 
-fn lines(line: &str, count: usize) -> Vec<String> {
+pub(crate) fn lines(line: &str, count: usize) -> Vec<String> {
     vec![line.to_owned(); count]
 }
 
-fn totals(from: usize, to: usize) -> Vec<String> {
+pub(crate) fn totals(from: usize, to: usize) -> Vec<String> {
     (from..=to).map(|total| format!("total {total}")).collect()
 }
 
@@ -30,32 +30,13 @@ fn a_counter_counts_each_record_once_across_a_restart() {
 #[test]
 fn aborted_work_is_never_seen_and_is_done_again() {
     let cluster = Cluster::new("abort", 1);
-    for point in ["after_produce", "after_send_offsets", "after_produce"] {
-        faults::arm(&cluster.slot(), point, Fault::Abort("a test wants it".to_owned()));
-    }
     cluster.send("in", "a", &lines("add a 1", 200));
-    let running = cluster.start();
+    let running = cluster.start_with(cluster.faulty("after_drain=abort,after_offsets=abort,after_output:450=abort"));
     assert_eq!(cluster.wait_for_texts("out", 200), totals(1, 200));
     running.stop().unwrap();
     let written = cluster.read_uncommitted("out").len();
     assert!(written >= 600, "the aborted outputs were really written: {written}");
     assert_eq!(cluster.texts("out"), totals(1, 200));
-}
-
-#[test]
-fn a_death_anywhere_in_a_transaction_loses_and_doubles_nothing() {
-    let cluster = Cluster::new("death", 1);
-    let mut sent = 0;
-    for point in ["after_produce", "after_send_offsets", "after_commit"] {
-        faults::arm(&cluster.slot(), point, Fault::Fatal(format!("died {point}")));
-        cluster.send("in", "a", &lines("add a 1", 50));
-        sent += 50;
-        let error = cluster.start().ended().unwrap_err().to_string();
-        assert_eq!(error, format!("died {point}"));
-    }
-    let running = cluster.start();
-    assert_eq!(cluster.wait_for_texts("out", sent), totals(1, sent));
-    running.stop().unwrap();
 }
 
 #[test]

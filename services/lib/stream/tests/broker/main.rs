@@ -9,6 +9,8 @@ mod counter;
 #[cfg(test)]
 mod exactly_once;
 #[cfg(test)]
+mod faulty;
+#[cfg(test)]
 mod following;
 #[cfg(test)]
 mod sink;

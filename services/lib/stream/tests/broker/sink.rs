@@ -3,9 +3,11 @@
 use crate::cluster::{Cluster, wait_for};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use stream::faults::{POINTS, Part};
+use stream::planted::Planted;
 use stream::{
-    DeadLetter, Fault, InputRecord, Progress, Reject, RunError, ServiceName, Setup, Shutdown, SinkBatch, SinkFault,
-    SinkStation, faults,
+    DeadLetter, InputRecord, KafkaSettings, Progress, Reject, RunError, ServiceName, Setup, Shutdown, SinkBatch,
+    SinkFault, SinkStation,
 };
 
 /// A database that remembers tokens, and everything that was ever sent to it.
@@ -58,10 +60,14 @@ impl SinkStation for Lines {
     }
 }
 
-fn start(cluster: &Cluster, database: &Database) -> (Shutdown, std::thread::JoinHandle<Result<(), RunError>>) {
+fn start(
+    cluster: &Cluster,
+    database: &Database,
+    settings: &KafkaSettings,
+) -> (Shutdown, std::thread::JoinHandle<Result<(), RunError>>) {
     let setup = Setup {
         service: ServiceName::new(&cluster.service),
-        settings: cluster.settings.clone(),
+        settings: settings.clone(),
         registry: prometheus::Registry::new(),
         progress: Progress::new(),
         shutdown: Shutdown::new(),
@@ -69,6 +75,12 @@ fn start(cluster: &Cluster, database: &Database) -> (Shutdown, std::thread::Join
     let shutdown = setup.shutdown.clone();
     let station = Lines { topic: cluster.topic("in"), database: database.clone() };
     (shutdown, std::thread::spawn(move || stream::run_sink(setup, station)))
+}
+
+/// Runs it until a fault point ends it; what it says then.
+fn die(cluster: &Cluster, database: &Database, faults: &str) -> String {
+    let (_, thread) = start(cluster, database, &cluster.faulty(faults));
+    thread.join().unwrap().unwrap_err().to_string()
 }
 
 fn wait_for_rows(database: &Database, count: usize) -> Vec<String> {
@@ -92,11 +104,9 @@ fn a_batch_interrupted_after_its_insert_is_repeated_with_exactly_its_range() {
     let cluster = Cluster::new("sinkcrash", 1);
     let database = Database::default();
     cluster.send("in", "a", &sent(0, 100));
-    faults::arm(&cluster.slot(), "after_insert", Fault::Fatal("died".to_owned()));
-    let (_, thread) = start(&cluster, &database);
-    assert_eq!(thread.join().unwrap().unwrap_err().to_string(), "died");
+    assert_eq!(die(&cluster, &database, "after_insert=error"), "fault point after_insert");
     cluster.send("in", "a", &sent(100, 150));
-    let (shutdown, thread) = start(&cluster, &database);
+    let (shutdown, thread) = start(&cluster, &database, &cluster.settings);
     assert_eq!(wait_for_rows(&database, 150), numbered(0, 150));
     shutdown.request();
     thread.join().unwrap().unwrap();
@@ -108,17 +118,37 @@ fn a_batch_interrupted_after_its_insert_is_repeated_with_exactly_its_range() {
 }
 
 #[test]
-fn a_planned_batch_that_was_never_inserted_is_inserted_after_a_restart() {
-    let cluster = Cluster::new("sinkplan", 1);
+fn a_death_at_any_point_of_a_sink_loses_and_doubles_nothing() {
+    let cluster = Cluster::new("sinkdeath", 1);
     let database = Database::default();
-    cluster.send("in", "a", &sent(0, 10));
-    faults::arm(&cluster.slot(), "after_plan", Fault::Fatal("died".to_owned()));
-    let (_, thread) = start(&cluster, &database);
-    thread.join().unwrap().unwrap_err();
-    let (shutdown, thread) = start(&cluster, &database);
-    assert_eq!(wait_for_rows(&database, 10), numbered(0, 10));
+    let mut lines = 0;
+    for point in POINTS.iter().filter(|point| point.part() == Part::Sink) {
+        let name = point.name();
+        cluster.send("in", "a", &sent(lines, lines + 30));
+        lines += 30;
+        assert_eq!(die(&cluster, &database, &format!("{name}=error")), format!("fault point {name}"));
+    }
+    let (shutdown, thread) = start(&cluster, &database, &cluster.settings);
+    assert_eq!(wait_for_rows(&database, lines), numbered(0, lines));
     shutdown.request();
     thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_sink_without_plans_or_with_tokens_from_the_clock_writes_rows_twice() {
+    for bug in [Planted::BatchWithoutPlan, Planted::TokenFromTime] {
+        let cluster = Cluster::new("sinkbug", 1);
+        let database = Database::default();
+        let planted = KafkaSettings { planted: bug.name().to_owned(), ..cluster.faulty("after_insert=error") };
+        cluster.send("in", "a", &sent(0, 30));
+        let (_, thread) = start(&cluster, &database, &planted);
+        thread.join().unwrap().unwrap_err();
+        cluster.send("in", "a", &sent(30, 40));
+        let (shutdown, thread) = start(&cluster, &database, &KafkaSettings { faults: String::new(), ..planted });
+        assert_eq!(wait_for_rows(&database, 70).len(), 70, "{}", bug.name());
+        shutdown.request();
+        thread.join().unwrap().unwrap();
+    }
 }
 
 #[test]
@@ -129,7 +159,7 @@ fn a_database_that_is_away_is_waited_for_and_bad_records_are_set_aside() {
     let mut lines = sent(0, 5);
     lines.push("bad".to_owned());
     cluster.send("in", "a", &lines);
-    let (shutdown, thread) = start(&cluster, &database);
+    let (shutdown, thread) = start(&cluster, &database, &cluster.settings);
     wait_for_rows(&database, 5);
     cluster.send("in", "a", &sent(6, 9));
     let mut expected = numbered(0, 5);
