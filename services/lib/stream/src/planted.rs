@@ -37,7 +37,7 @@ planted! {
     StampAtCommit "stamp_at_commit" "The group's metadata are taken when the offsets are sent, not before the batch; alone, only a zombie shows it."
     BatchAcrossRebalance "batch_across_rebalance" "A worked batch waits a rebalance out and is committed under the new generation."
     RestoreToStableEnd "restore_to_stable_end" "A restore reads to the last stable offset, short of a dead peer's open transaction."
-    RestoreToSilence "restore_to_silence" "A restore ends when no row comes for a moment."
+    RestoreToSilence "restore_to_silence" "A restore ends when no row is here at once."
     TableNotRestored "table_not_restored" "The first table of the machine is not restored."
     ReadUncommitted "read_uncommitted" "Inputs are read uncommitted."
     InputsNotWaitedFor "inputs_not_waited_for" "A backlog's record waits for no other input."

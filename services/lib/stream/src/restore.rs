@@ -160,8 +160,9 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         left: &mut BTreeMap<Spot, (i64, i64)>,
     ) -> Result<usize, Fault> {
         let mut rows = 0;
+        let wait = if self.plants(Planted::RestoreToSilence) { Duration::ZERO } else { READ_WAIT };
         while rows < ROWS_BETWEEN_POLLS {
-            let Some(record) = reader.poll(READ_WAIT)? else { break };
+            let Some(record) = reader.poll(wait)? else { break };
             rows += 1;
             let task = open.iter_mut().find(|open| open.partition == record.partition);
             let table = tables.get(&record.topic).filter(|table| !self.skips(table));
