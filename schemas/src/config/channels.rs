@@ -41,6 +41,9 @@ pub struct ChannelAccount {
     /// integration id (default: the account id).
     #[serde(default)]
     pub provider_account_id: Option<String>,
+    /// Further ids that the platform calls the same account by; Instagram has two for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provider_account_aliases: Vec<String>,
     /// The endpoint its webhooks come in by; null for `open` and `web`.
     #[serde(default)]
     pub endpoint: Option<String>,

@@ -1,8 +1,11 @@
 //! The public port: who is let in, what becomes durable, and what each is answered.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "http/channels.rs"]
+mod channels;
 mod support;
 
+use channels::messenger;
 use schemas::ids::{MessageId, OutwardId};
 use schemas::records::{Channel, InboundKind, PresenceKind, ReceiptStatus};
 use serde_json::{Value, json};
@@ -115,7 +118,8 @@ async fn a_signed_body_is_never_answered_with_an_error_for_what_it_holds() {
         (b"[1]".to_vec(), "unreadable_body"),
         (deep.into_bytes(), "unreadable_body"),
         (b"{\"object\":\"weather\"}".to_vec(), "foreign_object"),
-        (b"{\"object\":\"page\",\"entry\":[]}".to_vec(), "unsupported_channel"),
+        (b"{\"object\":\"page\",\"entry\":[{\"id\":\"800\"}]}".to_vec(), "unknown_event"),
+        (messenger("page", "801", json!({ "message": { "mid": "m", "text": "hi" } })), "unknown_account"),
         (dreams.to_string().into_bytes(), "unknown_event"),
         (whatsapp("107", json!({ "messages": [text("4179", "wamid.1", "hello")] })), "unknown_account"),
         (nobody, "no_customer"),

@@ -81,7 +81,7 @@ fn break_bytes(body: &mut Vec<u8>, dice: &mut Dice) {
 #[test]
 fn no_broken_body_makes_a_parser_panic() {
     let mut read = 0;
-    for kind in ["whatsapp", "open"] {
+    for kind in ["whatsapp", "facebook", "instagram", "twitter", "open"] {
         for (n, fixture) in fixtures(kind).iter().enumerate() {
             for round in 0..150_u64 {
                 let seed = 0x9e37_79b9_7f4a_7c15 ^ (round << 20) ^ n as u64;
@@ -110,7 +110,7 @@ fn no_broken_body_makes_a_parser_panic() {
 
 #[test]
 fn every_beginning_of_a_body_is_read_or_refused() {
-    for kind in ["whatsapp", "open"] {
+    for kind in ["whatsapp", "facebook", "instagram", "twitter", "open"] {
         for fixture in fixtures(kind) {
             for end in 0..fixture.trim_ascii_end().len() {
                 assert!(ingest::parse_report(kind, &fixture[..end]).is_err(), "{kind}, cut at {end}");

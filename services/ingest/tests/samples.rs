@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 /// Bodies collected from elsewhere, where a checkout has them beside it.
 const SHARED: &str = "../../../shared/samples/channels";
+const KINDS: [&str; 5] = ["whatsapp", "facebook", "instagram", "twitter", "open"];
 /// Our own.
 const OWN: &str = "tests/fixtures";
 
@@ -58,7 +59,7 @@ fn in_order(value: &Value) -> Value {
 #[test]
 fn our_own_bodies_are_read_as_their_index_says() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(OWN);
-    let (checked, differences) = check(&folder, &["whatsapp", "open"]);
+    let (checked, differences) = check(&folder, &KINDS);
     println!("{checked} bodies of our own checked");
     assert!(checked > 40, "only {checked} bodies checked");
     assert!(differences.is_empty(), "{}", differences.join("\n"));
@@ -71,7 +72,7 @@ fn collected_bodies_are_read_as_their_index_says() {
         println!("no collected bodies beside this checkout: 0 checked; our own are checked by the other test");
         return;
     }
-    let (checked, differences) = check(&folder, &["whatsapp", "open"]);
+    let (checked, differences) = check(&folder, &KINDS);
     println!("{checked} collected bodies checked");
     assert!(checked > 0);
     assert!(differences.is_empty(), "{}", differences.join("\n"));

@@ -86,12 +86,16 @@ impl Directory {
     fn set_account(&mut self, tenant: &TenantId, id: AccountId, account: Option<ChannelAccount>) {
         let key = (tenant.clone(), id.clone());
         if let Some(before) = self.accounts.remove(&key) {
-            let at = (tenant.clone(), before.channel, provider_id(&before, &id));
-            self.by_provider_id.entry(at).or_default().remove(&id);
+            for provider_id in provider_ids(&before, &id) {
+                let at = (tenant.clone(), before.channel, provider_id);
+                self.by_provider_id.entry(at).or_default().remove(&id);
+            }
         }
         if let Some(account) = account {
-            let at = (tenant.clone(), account.channel, provider_id(&account, &id));
-            self.by_provider_id.entry(at).or_default().insert(id);
+            for provider_id in provider_ids(&account, &id) {
+                let at = (tenant.clone(), account.channel, provider_id);
+                self.by_provider_id.entry(at).or_default().insert(id.clone());
+            }
             self.accounts.insert(key, account);
         }
     }
@@ -139,6 +143,8 @@ impl Directory {
     }
 }
 
-fn provider_id(account: &ChannelAccount, id: &AccountId) -> String {
-    account.provider_account_id.clone().unwrap_or_else(|| id.as_str().to_owned())
+/// Every id that the platform may call the account by.
+fn provider_ids(account: &ChannelAccount, id: &AccountId) -> Vec<String> {
+    let first = account.provider_account_id.clone().unwrap_or_else(|| id.as_str().to_owned());
+    std::iter::once(first).chain(account.provider_account_aliases.iter().cloned()).collect()
 }

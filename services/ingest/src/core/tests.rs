@@ -108,3 +108,24 @@ fn an_account_moved_to_another_endpoint_or_removed_is_no_longer_found_where_it_w
     directory.apply(&acme, EntityKind::ChannelAccount, "main", None);
     assert_eq!((at(&directory, "hook"), at(&directory, "new")), (false, false));
 }
+
+#[test]
+fn an_account_is_found_by_each_of_the_ids_that_the_platform_has_for_it() {
+    let mut directory = directory();
+    let acme = TenantId::new("acme");
+    let spec = ChannelAccount {
+        channel: Channel::Instagram,
+        provider_account_id: Some("178414".into()),
+        provider_account_aliases: vec!["998877".into()],
+        ..ChannelAccount::default()
+    };
+    directory.apply(&acme, EntityKind::ChannelAccount, "insta", Some(Entity::ChannelAccount(Box::new(spec))));
+    let at = |directory: &Directory, id: &str| {
+        directory.account(&acme, None, Channel::Instagram, id).map(|account| account.as_str().to_owned())
+    };
+    for (id, expected) in [("178414", Some("insta")), ("998877", Some("insta")), ("1", None)] {
+        assert_eq!(at(&directory, id).as_deref(), expected, "{id}");
+    }
+    directory.apply(&acme, EntityKind::ChannelAccount, "insta", None);
+    assert_eq!((at(&directory, "178414"), at(&directory, "998877")), (None, None));
+}

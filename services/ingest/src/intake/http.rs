@@ -4,6 +4,8 @@ mod body;
 mod meta;
 mod open;
 pub mod problem;
+mod signed;
+mod x;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use tokio::sync::Semaphore;
 use crate::acceptance::Acceptance;
 use crate::intake::channels::open::Form;
 use crate::intake::secrets::SecretBook;
-use crate::intake::signature::SIGNATURE_HEADER;
+use crate::intake::signature::Scheme;
 use problem::Problem;
 
 /// What every request may need; cheap to clone.
@@ -51,6 +53,7 @@ pub fn router(edge: Edge, metrics: &HttpMetrics) -> Router {
     let inbound = "/api/v2/conversations/messages/{integration}/inbound/open";
     let routes = Router::new()
         .route("/webhooks/meta/{endpoint}", get(meta::handshake).post(meta::webhook))
+        .route("/webhooks/x/{endpoint}", get(x::challenge).post(x::webhook))
         .route(&format!("{inbound}/message"), open::route(Form::Message))
         .route(&format!("{inbound}/event"), open::route(Form::Event))
         .route(&format!("{inbound}/receipt"), open::route(Form::Receipt))
@@ -64,7 +67,8 @@ pub fn router(edge: Edge, metrics: &HttpMetrics) -> Router {
 }
 
 /// The headers that are kept with the raw request: none that could let somebody in.
-const KEPT_HEADERS: [&str; 5] = ["content-type", "user-agent", SIGNATURE_HEADER, "traceparent", IDEMPOTENCY_KEY];
+const KEPT_HEADERS: [&str; 6] =
+    ["content-type", "user-agent", Scheme::Hex.header(), Scheme::Base64.header(), "traceparent", IDEMPOTENCY_KEY];
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 fn kept(headers: &HeaderMap) -> BTreeMap<String, String> {

@@ -1,5 +1,7 @@
 //! One event of a body in neutral words: what `weft channel parse` prints, and what the rules get.
 
+use schemas::ids::EventId;
+use schemas::records::InboundNotice;
 use serde_json::{Map, Value, json};
 use stream::Timestamp;
 
@@ -33,6 +35,12 @@ pub enum Class {
     IdentityChange,
     /// A remark of the platform inside the thread.
     System,
+    /// The customer pressed something that was not an answer in the thread.
+    Postback,
+    /// The customer came by a link, an advertisement or a code.
+    Referral,
+    /// Somebody wrote in public.
+    PublicPost,
     /// The platform reports an error that belongs to no message.
     AccountError,
     /// Something else that the platform told this account.
@@ -57,6 +65,9 @@ impl Class {
             Self::Preference => "preference",
             Self::IdentityChange => "identity-change",
             Self::System => "system",
+            Self::Postback => "postback",
+            Self::Referral => "referral",
+            Self::PublicPost => "public-post",
             Self::AccountError => "account-error",
             Self::NotAMessage => "not-a-message",
             Self::Unknown => "unknown",
@@ -95,8 +106,9 @@ pub struct Reading {
     pub at: At,
     /// Further fields under the channel's own names.
     pub notes: Map<String, Value>,
-    /// The same for the rules; `None` for what this build does not understand.
-    pub heard: Option<Heard>,
+    /// The same for the rules, one for each thing that happened; none for what this build does not
+    /// understand.
+    pub heard: Vec<Heard>,
 }
 
 /// When an event happened, as far as it was told.
@@ -140,8 +152,13 @@ impl Reading {
             reply_to: None,
             at: At::Timeless,
             notes: Map::new(),
-            heard: None,
+            heard: Vec::new(),
         }
+    }
+
+    /// Adds a field under the channel's own name, if there is a value.
+    pub(super) fn note(&mut self, key: &str, value: Option<impl Into<Value>>) {
+        self.notes.extend(value.map(|value| (key.to_owned(), value.into())));
     }
 
     /// The event as one JSON object; absent fields are left out.
@@ -183,4 +200,26 @@ impl Reading {
             At::Timeless => None,
         }
     }
+}
+
+/// The platform's own JSON is kept in a record up to this length, bytes.
+const NOTICE_BYTES_MAX: usize = 64 << 10;
+
+/// An id for what has none: the same content always has the same.
+pub(super) fn made_id(parts: &[&str]) -> String {
+    format!("made:{}", EventId::derive(parts))
+}
+
+/// Something in the platform's own words.
+pub(super) fn notice(name: &str, body: &Value) -> InboundNotice {
+    InboundNotice { name: name.into(), body: Some(shortened(body.to_string())) }
+}
+
+/// The text up to the length that is kept.
+pub(super) fn shortened(mut text: String) -> String {
+    if text.len() > NOTICE_BYTES_MAX {
+        let end = (0..=NOTICE_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
 }

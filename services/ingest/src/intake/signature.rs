@@ -1,5 +1,7 @@
-//! Who sent it: Meta's signature over the raw bytes, and the token of its handshake.
+//! Who sent it: signatures over the raw bytes, Meta's handshake token, X's challenge.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -10,14 +12,37 @@ const MAC_BYTES: usize = 32;
 /// Used where there is no secret, so that an unknown endpoint costs as much as a wrong signature.
 const NOBODY: &[u8] = b"no endpoint has this secret";
 
-/// The header that carries the signature.
-pub const SIGNATURE_HEADER: &str = "x-hub-signature-256";
+/// How a platform writes HMAC-SHA256(app secret, raw body) behind `sha256=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Meta: hexadecimal. Its older header with SHA-1 is not accepted.
+    Hex,
+    /// X: standard Base64 with padding.
+    Base64,
+}
 
-/// Whether one of the secrets signed this body. `signature` is the header
-/// `X-Hub-Signature-256: sha256=<hex of HMAC-SHA256(app secret, raw body)>`; the older header with
-/// SHA-1 is not accepted. Every secret is tried, in constant time.
-pub fn is_signed(signature: Option<&str>, body: &[u8], secrets: &[SecretString]) -> bool {
-    let given = signature.and_then(decode);
+impl Scheme {
+    /// The header that carries the signature.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::Hex => "x-hub-signature-256",
+            Self::Base64 => "x-twitter-webhooks-signature",
+        }
+    }
+
+    fn decode(self, header: &str) -> Option<[u8; MAC_BYTES]> {
+        let text = header.trim().strip_prefix(SCHEME)?;
+        match self {
+            Self::Hex => unhex(text),
+            Self::Base64 => STANDARD.decode(text).ok()?.try_into().ok(),
+        }
+    }
+}
+
+/// Whether one of the secrets signed this body; `signature` is the scheme's header. Every secret is
+/// tried, in constant time.
+pub fn is_signed(scheme: Scheme, signature: Option<&str>, body: &[u8], secrets: &[SecretString]) -> bool {
+    let given = signature.and_then(|header| scheme.decode(header));
     let candidate = given.unwrap_or([0; MAC_BYTES]);
     let fits = |secret: &[u8]| {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
@@ -30,8 +55,8 @@ pub fn is_signed(signature: Option<&str>, body: &[u8], secrets: &[SecretString])
     secrets.iter().fold(false, |found, secret| fits(secret.expose_secret().as_bytes()) | found) & given.is_some()
 }
 
-fn decode(header: &str) -> Option<[u8; MAC_BYTES]> {
-    let hex = header.trim().strip_prefix(SCHEME)?.as_bytes();
+fn unhex(text: &str) -> Option<[u8; MAC_BYTES]> {
+    let hex = text.as_bytes();
     if hex.len() != 2 * MAC_BYTES {
         return None;
     }
@@ -59,6 +84,23 @@ pub fn is_token(given: &str, tokens: &[SecretString]) -> bool {
         .fold(false, |found, token| bool::from(Sha256::digest(token.expose_secret().as_bytes()).ct_eq(&given)) | found)
 }
 
+/// Longest challenge that is answered, bytes.
+const CHALLENGE_BYTES_MAX: usize = 200;
+
+/// The answer to X's challenge: `sha256=<Base64 of HMAC-SHA256(consumer secret, token)>`. The same
+/// secret signs bodies, so whoever may choose the token gets a signature of it: only tokens that can
+/// be no JSON are answered (letters, digits, space and `-_=+/.`, at most 200 bytes).
+pub fn challenge_answer(token: &str, secret: &SecretString) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=+/. ".contains(&byte);
+    if token.is_empty() || token.len() > CHALLENGE_BYTES_MAX || !token.bytes().all(is_plain) {
+        return None;
+    }
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(token.as_bytes());
+    Some(format!("{SCHEME}{}", STANDARD.encode(mac.finalize().into_bytes())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,7 +120,10 @@ mod tests {
                 "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
             ),
         ] {
-            assert!(is_signed(Some(&format!("sha256={mac}")), data.as_bytes(), &secrets(&[&key])), "{data}");
+            assert!(
+                is_signed(Scheme::Hex, Some(&format!("sha256={mac}")), data.as_bytes(), &secrets(&[&key])),
+                "{data}"
+            );
         }
     }
 
@@ -113,7 +158,11 @@ mod tests {
             (Some(&format!("sha256={}", "0".repeat(64))), body, vec![secret], false),
             (None, body, vec![secret], false),
         ] {
-            assert_eq!(is_signed(header, body.as_bytes(), &secrets(&live)), expected, "{header:?} {live:?}");
+            assert_eq!(
+                is_signed(Scheme::Hex, header, body.as_bytes(), &secrets(&live)),
+                expected,
+                "{header:?} {live:?}"
+            );
         }
     }
 
@@ -125,8 +174,8 @@ mod tests {
         mac.update(escaped);
         let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         let header = format!("sha256={hex}");
-        assert!(is_signed(Some(&header), escaped, &secrets(&["s"])));
-        assert!(!is_signed(Some(&header), plain.as_bytes(), &secrets(&["s"])));
+        assert!(is_signed(Scheme::Hex, Some(&header), escaped, &secrets(&["s"])));
+        assert!(!is_signed(Scheme::Hex, Some(&header), plain.as_bytes(), &secrets(&["s"])));
     }
 
     #[test]
@@ -136,5 +185,47 @@ mod tests {
             assert_eq!(is_token(given, &live), expected, "{given}");
         }
         assert!(!is_token("", &[]));
+    }
+
+    /// The secret and token of courier's `twitter_test.go` (weni-ai/courier), published with this
+    /// answer; the token is sent as `test+token`.
+    #[test]
+    fn the_published_challenge_of_x_gets_the_published_answer() {
+        let secret = SecretString::from("apiSecret");
+        let answer = challenge_answer("test token", &secret).unwrap();
+        assert_eq!(answer, "sha256=O5hJl2njQRIa4vsumZ+3oom9ECR5m3aQLRZkPoYelp0=");
+    }
+
+    #[test]
+    fn a_challenge_that_could_be_a_body_is_not_answered() {
+        let secret = SecretString::from("apiSecret");
+        for token in ["", "{\"for_user_id\":\"1\"}", "[]", "a\"b", "a\nb", "ü", &"a".repeat(201)] {
+            assert_eq!(challenge_answer(token, &secret), None, "{token}");
+        }
+        assert!(challenge_answer(&"a".repeat(200), &secret).is_some());
+    }
+
+    #[test]
+    fn a_body_of_x_is_accepted_with_its_signature_in_base64_alone() {
+        let body = br#"{"for_user_id":"1"}"#;
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"s").unwrap();
+        mac.update(body);
+        let bytes = mac.finalize().into_bytes();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = STANDARD.encode(bytes);
+        for (header, live, expected) in [
+            (format!("sha256={text}"), vec!["s"], true),
+            (format!("sha256={text}"), vec!["new", "s"], true),
+            (format!("sha256={text}"), vec!["new"], false),
+            (format!("sha256={text}"), vec![], false),
+            (format!("sha256={}", text.trim_end_matches('=')), vec!["s"], false),
+            (format!("sha256={hex}"), vec!["s"], false),
+            (text.clone(), vec!["s"], false),
+            (format!("sha256={text}{text}"), vec!["s"], false),
+            ("sha256=".to_owned(), vec!["s"], false),
+        ] {
+            assert_eq!(is_signed(Scheme::Base64, Some(&header), body, &secrets(&live)), expected, "{header} {live:?}");
+        }
+        assert!(!is_signed(Scheme::Hex, Some(&format!("sha256={text}")), body, &secrets(&["s"])));
     }
 }

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use access::{Claims, Subject, TokenSecrets};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use ingest::acceptance::{Acceptance, TOPICS};
 use ingest::intake::http::{Edge, Limits, router};
@@ -170,6 +172,12 @@ impl Port {
         self.webhook("hook", body, &sign(APP_SECRET, body)).await
     }
 
+    /// Posts a body to the endpoint of X with a signature.
+    pub(crate) async fn bird(&self, body: &[u8], signature: &str) -> reqwest::Response {
+        let request = self.http.post(self.url("/webhooks/x/bird"));
+        request.header("x-twitter-webhooks-signature", signature).body(body.to_vec()).send().await.unwrap()
+    }
+
     /// Posts an open-messaging body.
     pub(crate) async fn open_messaging(&self, path: &str, token: &str, body: &Value) -> reqwest::Response {
         let url = self.url(&format!("/api/v2/conversations/messages/{path}"));
@@ -213,10 +221,19 @@ impl Port {
 
 /// `sha256=<hex>` of a body.
 pub(crate) fn sign(secret: &str, body: &[u8]) -> String {
+    let hex: String = mac(secret, body).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={hex}")
+}
+
+/// `sha256=<Base64>` of a body or a challenge.
+pub(crate) fn sign_as_x(secret: &str, body: &[u8]) -> String {
+    format!("sha256={}", STANDARD.encode(mac(secret, body)))
+}
+
+fn mac(secret: &str, body: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={hex}")
+    mac.finalize().into_bytes().to_vec()
 }
 
 fn configure(knowledge: &Knowledge, codec: &Codec, folder: &std::path::Path) {
@@ -231,6 +248,17 @@ fn configure(knowledge: &Knowledge, codec: &Codec, folder: &std::path::Path) {
     let number = json!({
         "channel": "whatsapp", "name": "Main", "provider_account_id": "106", "endpoint": "hook", "queue": "q",
     });
+    let page = json!({
+        "channel": "facebook", "name": "Page", "provider_account_id": "800", "endpoint": "hook", "queue": "q",
+    });
+    let insta = json!({
+        "channel": "instagram", "name": "Insta", "provider_account_id": "1784", "endpoint": "hook", "queue": "q",
+        "provider_account_aliases": ["9988"],
+    });
+    let x_hook = json!({ "platform": "x", "secrets": secrets });
+    let handle = json!({
+        "channel": "twitter", "name": "X", "provider_account_id": "51", "endpoint": "bird", "queue": "q",
+    });
     let shop = json!({ "channel": "open", "name": "Shop", "queue": "q" });
     let other_shop = json!({ "channel": "open", "name": "Other", "queue": "q" });
     let all = json!({ "name": "All", "scopes": ["inbound"] });
@@ -241,6 +269,12 @@ fn configure(knowledge: &Knowledge, codec: &Codec, folder: &std::path::Path) {
         ("evil", "Endpoint", "hook", foreign.clone()),
         ("evil", "Endpoint", "own", foreign),
         ("acme", "ChannelAccount", "main", number),
+        ("acme", "Endpoint", "bird", x_hook.clone()),
+        ("acme", "Endpoint", "shared", x_hook.clone()),
+        ("evil", "Endpoint", "shared", x_hook),
+        ("acme", "ChannelAccount", "page", page),
+        ("acme", "ChannelAccount", "insta", insta),
+        ("acme", "ChannelAccount", "handle", handle),
         ("acme", "ChannelAccount", "shop", shop),
         ("acme", "ChannelAccount", "other-shop", other_shop),
         ("acme", "ApiClient", "all", all),

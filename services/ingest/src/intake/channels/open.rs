@@ -134,10 +134,10 @@ fn party(from: &Value) -> Option<Party> {
     })
 }
 
-fn heard(reading: &Reading, party: Option<Party>, id: String, kind: InboundKind) -> Option<Heard> {
+fn heard(reading: &Reading, party: Option<Party>, id: String, kind: InboundKind) -> Vec<Heard> {
     let account = reading.account.clone().map_or(HeardAccount::Unnamed, HeardAccount::Provider);
     let occurred_at = reading.at.ms();
-    Some(Heard { channel: Channel::Open, account, party, occurred_at, provider_event_id: id, kind })
+    vec![Heard { channel: Channel::Open, account, party, occurred_at, provider_event_id: id, kind }]
 }
 
 fn made_id(body: &Value, what: &str) -> String {

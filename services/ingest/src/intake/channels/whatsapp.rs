@@ -10,8 +10,7 @@ mod message;
 mod party;
 mod status;
 
-use schemas::ids::EventId;
-use schemas::records::{Channel, InboundKind, InboundNotice};
+use schemas::records::{Channel, InboundKind};
 use serde_json::Value;
 
 use crate::core::{Heard, HeardAccount, Party};
@@ -20,8 +19,6 @@ use crate::intake::reading::{At, Class, Reading};
 
 /// The `object` of WhatsApp's bodies.
 const OBJECT: &str = "whatsapp_business_account";
-/// The platform's own JSON is kept in a record up to this length, bytes.
-const NOTICE_BYTES_MAX: usize = 64 << 10;
 
 /// Fields of which every item is read.
 const READ_FIELDS: &[&str] =
@@ -114,21 +111,4 @@ impl<'a> Change<'a> {
             .or_else(|| self.entry_time.map(At::Envelope))
             .unwrap_or(At::Absent)
     }
-}
-
-/// An id for what has none: the same content always has the same.
-fn made_id(parts: &[&str]) -> String {
-    format!("made:{}", EventId::derive(parts))
-}
-
-fn notice(name: &str, body: &Value) -> InboundNotice {
-    InboundNotice { name: name.into(), body: Some(shortened(body.to_string())) }
-}
-
-fn shortened(mut text: String) -> String {
-    if text.len() > NOTICE_BYTES_MAX {
-        let end = (0..=NOTICE_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
-    }
-    text
 }

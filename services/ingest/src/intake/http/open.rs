@@ -117,14 +117,13 @@ fn heard(form: Form, body: &Value, integration: &str, key: Option<&str>) -> Resu
             let detail = "expected channel.messageId, channel.time or the header Idempotency-Key";
             return Err(Problem::bad_request("invalid_body", detail));
         }
-        let Some(mut heard) = reading.heard else {
-            continue;
-        };
-        heard.account = HeardAccount::Provider(integration.to_owned());
-        if let (true, Some(key)) = (needs_key, key) {
-            heard.provider_event_id = format!("key:{key}:{n}");
+        for mut heard in reading.heard {
+            heard.account = HeardAccount::Provider(integration.to_owned());
+            if let (true, Some(key)) = (needs_key, key) {
+                heard.provider_event_id = format!("key:{key}:{n}");
+            }
+            all.push(heard);
         }
-        all.push(heard);
     }
     Ok(all)
 }

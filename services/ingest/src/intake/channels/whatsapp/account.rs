@@ -4,9 +4,9 @@ use schemas::records::{InboundKind, InboundOptChange};
 use serde_json::{Value, json};
 
 use super::status::Fault;
-use super::{Change, made_id, notice, party};
+use super::{Change, party};
 use crate::intake::json;
-use crate::intake::reading::{At, Class, Reading};
+use crate::intake::reading::{At, Class, Reading, made_id, notice};
 
 /// Fields that are known and hold no message of a customer.
 const ACCOUNT_FIELDS: &[&str] = &[
@@ -48,7 +48,7 @@ pub(super) fn other_field(change: &Change<'_>, field: &str) -> Reading {
     if ACCOUNT_FIELDS.contains(&field) {
         let id = account_event_id(change, field, &change.value.to_string());
         let kind = InboundKind::AccountEvent(notice(field, change.value));
-        reading.heard = Some(change.heard(None, reading.at, id, kind));
+        reading.heard.push(change.heard(None, reading.at, id, kind));
     }
     reading
 }
@@ -65,7 +65,7 @@ pub(super) fn errors(change: &Change<'_>) -> Option<Reading> {
     // Only what stands beside it tells an error from its repetition: the whole value is its id.
     let id = account_event_id(change, "errors", &change.value.to_string());
     let at = change.entry_time.map_or(At::Timeless, At::Envelope);
-    reading.heard = Some(change.heard(None, at, id, InboundKind::AccountEvent(notice("errors", &json!(errors)))));
+    reading.heard.push(change.heard(None, at, id, InboundKind::AccountEvent(notice("errors", &json!(errors)))));
     Some(reading)
 }
 
@@ -94,7 +94,7 @@ pub(super) fn preference(change: &Change<'_>, item: &Value) -> Reading {
     };
     let who = party::named(change, [phone.as_ref(), user_id.as_ref()]);
     let id = made_id(&["user_preferences", &item.to_string()]);
-    reading.heard = Some(change.heard(who, reading.at, id, kind));
+    reading.heard.push(change.heard(who, reading.at, id, kind));
     reading
 }
 
@@ -109,7 +109,7 @@ pub(super) fn user_id_update(change: &Change<'_>, item: &Value) -> Reading {
     let who = party::named(change, [phone.as_ref(), previous.as_ref(), current.as_ref()]);
     let id = made_id(&["user_id_update", &item.to_string()]);
     let kind = InboundKind::AccountEvent(notice("user_id_update", item));
-    reading.heard = Some(change.heard(who, reading.at, id, kind));
+    reading.heard.push(change.heard(who, reading.at, id, kind));
     for (key, value) in [("previous", previous), ("current", current)] {
         reading.notes.extend(value.map(|value| (key.to_owned(), Value::String(value))));
     }

@@ -3,8 +3,8 @@
 use schemas::records::{Attachment, Content, ContentKind, Referral};
 use serde_json::{Map, Value, json};
 
-use super::shortened;
 use crate::intake::json;
+use crate::intake::reading::shortened;
 
 /// Types whose content stands under a key of the same name; asked where `type` is missing.
 const TYPES: &[&str] = &[

@@ -6,13 +6,13 @@ use schemas::records::{
 };
 use serde_json::{Map, Value, json};
 
+use super::Change;
 use super::content::{self, Said, type_of};
 use super::party::{self, Sender};
 use super::status::Fault;
-use super::{Change, made_id, notice};
 use crate::core::Party;
 use crate::intake::json;
-use crate::intake::reading::{Class, Reading};
+use crate::intake::reading::{Class, Reading, made_id, notice};
 
 pub(super) fn read(change: &Change<'_>, message: &Value) -> Reading {
     let sender = Sender::of(change, message);
@@ -59,7 +59,7 @@ fn finish(item: Item<'_>, mut reading: Reading) -> Reading {
     };
     let id = reading.id.clone().unwrap_or_else(|| made_id(&["message", &item.message.to_string()]));
     let party = if reading.class == Class::System { with_new_ids(item.party, body) } else { item.party };
-    reading.heard = Some(item.change.heard(party, reading.at, id, event));
+    reading.heard.push(item.change.heard(party, reading.at, id, event));
     reading
 }
 

@@ -3,9 +3,9 @@
 use schemas::records::{InboundKind, InboundReceipt, ReceiptStatus};
 use serde_json::{Map, Value, json};
 
-use super::{Change, made_id, notice, party};
+use super::{Change, party};
 use crate::intake::json;
-use crate::intake::reading::{Class, Reading};
+use crate::intake::reading::{Class, Reading, made_id, notice};
 
 pub(super) fn read(change: &Change<'_>, status: &Value) -> Reading {
     let recipient = json::first_text(status, &["recipient_id", "recipient_user_id"]);
@@ -22,7 +22,7 @@ pub(super) fn read(change: &Change<'_>, status: &Value) -> Reading {
     reading.kind = json::text(status, "status");
     let kind = receipt(status, &reading, &errors);
     let id = event_id(status, &reading, participant.as_deref());
-    reading.heard = Some(change.heard(who, reading.at, id, kind));
+    reading.heard.push(change.heard(who, reading.at, id, kind));
     reading.recipient = recipient;
     let mut note = |key: &str, value: Option<Value>| reading.notes.extend(value.map(|value| (key.to_owned(), value)));
     note("participant", participant.map(Value::String));
