@@ -1,8 +1,9 @@
 //! The simulated outside of weft: people who write, people who answer, the platforms between them,
 //! and the journeys that they make through a running stack. `weft-demo` plays them for people,
-//! `tests/pipeline.rs` as tests.
+//! `tests/pipeline.rs` as tests; [`chaos`] hits the services meanwhile and judges what remains.
 
 pub mod agents;
+pub mod chaos;
 pub mod company;
 pub mod config;
 pub mod customers;

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use anyhow::Context;
+
 use crate::company::{Account, Company, OPEN_PORT, WHATSAPP_PORT};
 use crate::customers::{Customer, Reply};
-use crate::providers::Seen;
 use crate::providers::open::{self, OpenReceiver};
 use crate::providers::whatsapp::{self, WhatsApp};
+use crate::providers::{Fault, Seen, Statuses};
 use crate::stack::Stack;
 
 /// WhatsApp and the shop's server, listening. Receipts are the customers' own affair.
@@ -32,6 +34,28 @@ impl Outside {
     /// # Errors
     /// If a port is taken or a secret is missing.
     pub async fn start(stack: &Stack, companies: &[Company], ports: (u16, u16)) -> anyhow::Result<Self> {
+        Self::listen(stack, companies, ports, None).await
+    }
+
+    /// The same, and WhatsApp itself tells ingest of each message that was sent and delivered, under
+    /// the endpoint of the first company.
+    ///
+    /// # Errors
+    /// If a port is taken, a secret is missing or there is no company.
+    pub async fn confirming(stack: &Stack, companies: &[Company], ports: (u16, u16)) -> anyhow::Result<Self> {
+        let first = companies.first().context("somebody's endpoint is told")?;
+        let outside = Self::listen(stack, companies, ports, Some(first)).await?;
+        let order = ["sent", "delivered"].map(str::to_owned).into();
+        outside.whatsapp.tell(Statuses { order, ..Statuses::default() });
+        Ok(outside)
+    }
+
+    async fn listen(
+        stack: &Stack,
+        companies: &[Company],
+        ports: (u16, u16),
+        told: Option<&Company>,
+    ) -> anyhow::Result<Self> {
         let secret = stack.variable("DEMO_SHOP_WEBHOOK_SECRET")?;
         let numbers = companies
             .iter()
@@ -40,6 +64,11 @@ impl Outside {
         let whatsapp = whatsapp::Settings {
             access_token: stack.variable("DEMO_WHATSAPP_ACCESS_TOKEN")?.to_owned(),
             phone_number_ids: numbers.collect(),
+            app_secret: told.map(|company| company.meta_secret.clone()).unwrap_or_default(),
+            webhook_url: match told {
+                Some(company) => Some(format!("{}/webhooks/meta/{}", stack.ingest()?, company.endpoint)),
+                None => None,
+            },
             ..whatsapp::Settings::default()
         };
         let integrations = companies.iter().map(integration).collect();
@@ -58,6 +87,17 @@ impl Outside {
             seen.taken && !seen.repeat && seen.account == account && to.trim_start_matches('+') == customer.id
         };
         self.seen(customer.account).into_iter().filter(is_theirs).map(reply).collect()
+    }
+
+    /// Every request to any provider so far.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.whatsapp.seen().into_iter().chain(self.shop.seen()).collect()
+    }
+
+    /// The next `times` requests to each provider meet this fault.
+    pub fn script(&self, fault: Fault, times: usize) {
+        self.whatsapp.script(fault, times);
+        self.shop.script(fault, times);
     }
 
     /// What requests were refused for, in the order they came.

@@ -8,8 +8,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::Mutex;
 
 use crate::stack::{SERVICES, Stack};
@@ -20,9 +20,11 @@ const READY_MAX: Duration = Duration::from_secs(60);
 
 const PORTS: Range<u16> = 10_000..18_000;
 
-/// Starts its arguments as a program, says its pid, and ends it when standard input ends: with the
-/// test, however the test ends.
-const GUARD: &str = r#""$@" >&2 & pid=$!; echo $pid; read -r _; kill $pid 2>/dev/null; wait $pid"#;
+/// Starts its arguments as a program, says its pid and later how it ended, and ends it when standard
+/// input ends: with the bench, however the bench ends. One that is stopped or stuck is killed.
+const GUARD: &str = r#"exec 3<&0; "$@" >&2 3<&- & pid=$!; echo $pid
+{ read -r _ <&3; kill $pid; kill -CONT $pid; sleep 20; kill -9 $pid; } 2>/dev/null & reader=$!
+wait $pid; echo $?; kill $reader 2>/dev/null"#;
 
 /// The running services; they end with the process that started them.
 #[derive(Debug)]
@@ -32,11 +34,61 @@ pub struct Services {
     running: Mutex<BTreeMap<&'static str, Guarded>>,
 }
 
+/// A program that ends with the process that started it.
 #[derive(Debug)]
-struct Guarded {
-    /// Holds the pipe whose end is the service's end.
+pub struct Guarded {
+    /// Holds the pipe whose end is the program's end.
     guard: Child,
+    said: Lines<BufReader<ChildStdout>>,
     pid: u32,
+}
+
+impl Guarded {
+    /// Starts a program with more variables than ours; what it says is added to a log.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub async fn start(program: &Path, variables: &BTreeMap<String, String>, log: &Path) -> anyhow::Result<Self> {
+        let log = std::fs::File::options().create(true).append(true).open(log)?;
+        let mut guard = Command::new("sh")
+            .args(["-c", GUARD, "guard"])
+            .arg(program)
+            .envs(variables)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .process_group(0)
+            .spawn()?;
+        let mut said = BufReader::new(guard.stdout.take().context("a guard says the pid")?).lines();
+        let line = said.next_line().await?.context("a guard says the pid")?;
+        let pid = line.trim().parse().with_context(|| format!("expected a pid, got {line:?}"))?;
+        Ok(Self { guard, said, pid })
+    }
+
+    /// The program's pid.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Waits for the program's end; its exit code as a shell says it, 137 for killed.
+    ///
+    /// # Errors
+    /// If the guard is gone too.
+    pub async fn ended(&mut self) -> anyhow::Result<i32> {
+        let line = self.said.next_line().await?.context("the guard was killed")?;
+        self.guard.wait().await?;
+        line.trim().parse().with_context(|| format!("expected an exit code, got {line:?}"))
+    }
+}
+
+/// Sends a signal, e.g. `-9`, `-STOP`; false if there is no such process any more.
+///
+/// # Errors
+/// If `kill` cannot be run.
+pub async fn signal(pid: u32, signal: &str) -> anyhow::Result<bool> {
+    let pid = pid.to_string();
+    let sent = Command::new("kill").args([signal, &pid]).stderr(Stdio::null()).status().await?;
+    Ok(sent.success())
 }
 
 impl Services {
@@ -76,31 +128,18 @@ impl Services {
     pub async fn kill(&self, service: &'static str) -> anyhow::Result<()> {
         let former = self.running.lock().await.remove(service);
         let mut former = former.with_context(|| format!("{service} was not started"))?;
-        let killed = Command::new("kill").args(["-9", &former.pid.to_string()]).status().await?;
-        if !killed.success() {
+        if !signal(former.pid, "-9").await? {
             bail!("{service} was dead already, see {}", self.log(service));
         }
-        drop(former.guard.stdin.take());
-        former.guard.wait().await?;
+        former.ended().await?;
         self.launch(service).await?;
         self.ready(service).await
     }
 
     async fn launch(&self, service: &'static str) -> anyhow::Result<()> {
-        let log = std::fs::File::options().create(true).append(true).open(self.log(service))?;
-        let mut guard = Command::new("sh")
-            .args(["-c", GUARD, "guard"])
-            .arg(self.stack.program(&format!("weft-{service}"))?)
-            .envs(self.stack.variables())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .process_group(0)
-            .spawn()?;
-        let said = guard.stdout.take().context("a guard says the pid")?;
-        let line = BufReader::new(said).lines().next_line().await?.context("a guard says the pid")?;
-        let pid = line.trim().parse().with_context(|| format!("expected a pid, got {line:?}"))?;
-        self.running.lock().await.insert(service, Guarded { guard, pid });
+        let program = self.stack.program(&format!("weft-{service}"))?;
+        let guarded = Guarded::start(&program, self.stack.variables(), Path::new(&self.log(service))).await?;
+        self.running.lock().await.insert(service, guarded);
         Ok(())
     }
 
