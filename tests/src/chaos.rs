@@ -11,6 +11,7 @@ pub mod flood;
 pub mod ground;
 pub mod history;
 pub mod nemesis;
+pub mod proxy;
 pub mod report;
 pub mod timeline;
 
@@ -35,7 +36,7 @@ use fleet::Fleet;
 use flood::{Flood, Volume};
 use ground::Ground;
 use history::History;
-use nemesis::{Goal, House, KINDS, Kind};
+use nemesis::{Around, Goal, House, KINDS, Kind};
 use report::Report;
 use timeline::Timeline;
 
@@ -169,7 +170,10 @@ async fn on_ground(
     kept: &mut Option<Arc<House>>,
 ) -> anyhow::Result<Outcome> {
     let timeline = Arc::new(Timeline::new(&plan.directory.join("timeline.txt"))?);
-    let fleet = Fleet::new(ground.stack()?, &plan.directory.join("logs"), Arc::clone(&timeline), &plan.variables)?;
+    let (proxies, bootstrap) = ground.proxies().await?;
+    let mut variables = plan.variables.clone();
+    variables.push(("WEFT_KAFKA__BOOTSTRAP".into(), bootstrap));
+    let fleet = Fleet::new(ground.stack()?, &plan.directory.join("logs"), Arc::clone(&timeline), &variables)?;
     let stack = fleet.stack().clone();
     for command in [&["topics", "apply"][..], &["schemas", "register"], &["migrate"]] {
         stack.weft(command).await?;
@@ -186,7 +190,7 @@ async fn on_ground(
         company.write(configuration.path(), whatsapp, open)?;
     }
     stack.weft(&["apply", "-f", configuration.path().to_str().context("a plain path")?]).await?;
-    let house = Arc::new(House::new(ground, fleet, outside, timeline));
+    let house = Arc::new(House::new(Around { ground, fleet, outside, proxies }, timeline));
     *kept = Some(Arc::clone(&house));
     house.fleet.start().await?;
     let url = stack.variable("WEFT_SCHEMA_REGISTRY__URL")?.to_owned();
@@ -201,7 +205,8 @@ async fn on_ground(
         customers: plan.flood_customers,
         seed: plan.seed ^ run as u64,
     };
-    let flood = Flood::new(&stack, &companies[1], codec().await?, Arc::clone(&history), volume)?;
+    let past_proxies = house.ground.stack()?;
+    let flood = Flood::new(&past_proxies, &companies[1], codec().await?, Arc::clone(&history), volume)?;
     let desk = Desk::new(&stack, &companies[0], plan.desk_customers, Arc::clone(&history), plan.seed ^ run as u64)?;
     let begun = Stamp::now();
     report.say("the house is up; the load begins");

@@ -69,7 +69,6 @@ impl Outside {
                 Some(company) => Some(format!("{}/webhooks/meta/{}", stack.ingest()?, company.endpoint)),
                 None => None,
             },
-            ..whatsapp::Settings::default()
         };
         let integrations = companies.iter().map(integration).collect();
         let shop = open::Settings { integrations, ..open::Settings::default() };

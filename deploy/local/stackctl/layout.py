@@ -22,6 +22,9 @@ OFFSETS = {
     "gateway": 90,
     "kafka": 92,
     "kafka-controller": 93,
+    # For a proxy: it listens on the second, which the broker names to whoever comes in by the first.
+    "kafka-behind": 96,
+    "kafka-proxied": 97,
     "registry": 81,
     "clickhouse": 123,
     "prometheus": 95,
@@ -64,6 +67,10 @@ class Stack:
 
     def controller_port(self, node: int) -> int:
         return self.port("kafka-controller") + BROKER_STEP * (node - 1)
+
+    def proxied_ports(self, node: int) -> tuple[int, int]:
+        step = BROKER_STEP * (node - 1)
+        return self.port("kafka-behind") + step, self.port("kafka-proxied") + step
 
     @property
     def run(self) -> Path:
@@ -151,7 +158,7 @@ def free_base() -> int:
         stack = Stack(Path(), base, BROKERS_MAX)
         ports = [stack.port(name) for name in OFFSETS] + [stack.admin_port(service) for service in SERVICES]
         for node in range(1, BROKERS_MAX + 1):
-            ports += [stack.broker_port(node), stack.controller_port(node)]
+            ports += [stack.broker_port(node), stack.controller_port(node), *stack.proxied_ports(node)]
         if all(is_free(port) for port in ports):
             return base
     raise Trouble("no base from 20000 to 32000 has all its ports free: end something, or name one with --base")

@@ -8,6 +8,9 @@ mod rows;
 mod state;
 mod transactions;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use super::evidence::{Evidence, Record};

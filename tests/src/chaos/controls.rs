@@ -35,17 +35,16 @@ fn plan(bug: Planted, directory: &Path, seed: u64) -> Plan {
             &[Kind::Kill, Kind::KillTwice, Kind::Point, Kind::ClickHouseStopped]
         }
         Planted::InputsNotWaitedFor => &[Kind::KillService, Kind::Zombie, Kind::Kill],
+        Planted::OverlayKept | Planted::SeekShort | Planted::AbortIgnored | Planted::ReadUncommitted => {
+            &[Kind::Abort, Kind::Kill]
+        }
         Planted::OffsetsOutside
         | Planted::OutputsApart
-        | Planted::OverlayKept
-        | Planted::SeekShort
-        | Planted::AbortIgnored
         | Planted::LastRowDropped
         | Planted::DeadlineRowsDropped
         | Planted::RestoreToStableEnd
         | Planted::RestoreToSilence
         | Planted::TableNotRestored
-        | Planted::ReadUncommitted
         | Planted::RequestsBeforeCommit => &[Kind::Kill, Kind::KillTwice, Kind::Point, Kind::Zombie],
     };
     let mut plan = Plan::slice(directory, seed).only(kinds);

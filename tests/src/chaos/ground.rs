@@ -8,10 +8,16 @@ use anyhow::{Context, bail};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
+use super::proxy::Proxy;
 use crate::services::signal;
 use crate::stack::Stack;
 
 const STACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/local/stack");
+/// Where a broker listens for what comes through a proxy, and where it says that it can be reached
+/// then; counted from the stack's base as in `stackctl/layout.py`.
+const KAFKA_BEHIND: u16 = 96;
+const KAFKA_PROXIED: u16 = 97;
+const BROKER_STEP: u16 = 100;
 const PIECES: &str = "kafka,registry,clickhouse";
 
 /// A stack that belongs to one run.
@@ -49,6 +55,21 @@ impl Ground {
             1 => vec!["kafka".into()],
             many => (1..=many).map(|node| format!("kafka-{node}")).collect(),
         }
+    }
+
+    /// A proxy in front of each broker, and where clients must start to go through them all.
+    ///
+    /// # Errors
+    /// If a port is taken.
+    pub async fn proxies(&self) -> anyhow::Result<(Vec<Proxy>, String)> {
+        let base = self.stack()?.port_base();
+        let (mut proxies, mut bootstrap) = (Vec::new(), Vec::new());
+        for node in 0..u16::from(self.brokers) {
+            let listen = base + KAFKA_PROXIED + BROKER_STEP * node;
+            proxies.push(Proxy::start(listen, base + KAFKA_BEHIND + BROKER_STEP * node).await?);
+            bootstrap.push(format!("127.0.0.1:{listen}"));
+        }
+        Ok((proxies, bootstrap.join(",")))
     }
 
     /// Sends a signal to a piece.

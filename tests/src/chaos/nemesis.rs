@@ -14,6 +14,7 @@ use super::dice::Dice;
 use super::fleet::{DOUBLE, Fleet, Member, SINGLE};
 use super::ground::Ground;
 use super::history::History;
+use super::proxy::{APIS, Harm, Proxy};
 use super::timeline::Timeline;
 use crate::outside::Outside;
 use crate::providers::Fault;
@@ -23,6 +24,10 @@ use crate::wait::wait_for;
 const AT_ONCE_MAX: usize = 3;
 /// A fault point that nobody came by after this long is left armed.
 const POINT_MAX: Duration = Duration::from_secs(12);
+/// A kind of request that nobody makes for this long is left alone.
+const REQUEST_MAX: Duration = Duration::from_secs(6);
+/// Transactions that one process aborts, each at another point or moment.
+const ABORTS: usize = 12;
 const STATEFUL: [&str; 3] = ["threading", "routing", "delivery"];
 const RESTARTED_MAX: Duration = Duration::from_secs(60);
 
@@ -39,6 +44,8 @@ pub enum Kind {
     KillAll,
     /// A process is started with a fault point armed, and comes by.
     Point,
+    /// A process aborts some of its transactions.
+    Abort,
     /// SIGSTOP past the session's end, then SIGCONT.
     Zombie,
     /// SIGTERM and a new start.
@@ -49,6 +56,8 @@ pub enum Kind {
     Broker,
     /// A broker is stopped for seconds.
     BrokerStopped,
+    /// A request of a kind is delayed, lost, held back or loses its answer.
+    Request,
     /// ClickHouse is killed, most often in the middle of an insert, and started again.
     ClickHouse,
     /// ClickHouse answers after the client gave up.
@@ -60,17 +69,24 @@ pub enum Kind {
 }
 
 /// Everything that can be done, with its number, how often of a hundred, and a sentence.
-pub const KINDS: [(Kind, &str, u64, &str); 14] = [
+pub const KINDS: [(Kind, &str, u64, &str); 16] = [
     (Kind::Kill, "F01", 24, "kill -9 of one process"),
     (Kind::KillTwice, "F01", 8, "kill -9 twice, the second during the restore"),
     (Kind::KillService, "F01", 6, "kill -9 of all instances of a service"),
     (Kind::KillAll, "F01", 2, "kill -9 of all services at once"),
     (Kind::Point, "F01", 24, "death, abort or hang at a named point of a loop, one point after the other"),
+    (Kind::Abort, "F01", 8, "kill -9, and some transactions of the next process are aborted"),
     (Kind::Zombie, "F02", 12, "SIGSTOP past the session's end, then SIGCONT"),
     (Kind::Restart, "F03", 5, "SIGTERM and a new start"),
     (Kind::Storm, "F07", 3, "an instance leaves and joins again and again"),
     (Kind::Broker, "F04", 3, "kill -9 of a broker, and its restart"),
     (Kind::BrokerStopped, "F05", 2, "a broker is frozen for some seconds"),
+    (
+        Kind::Request,
+        "F06",
+        10,
+        "one request of a kind is delayed, lost, held back until its sender went on, or loses its answer",
+    ),
     (Kind::ClickHouse, "F08", 3, "kill -9 of ClickHouse, and its restart"),
     (Kind::ClickHouseStopped, "F08", 3, "ClickHouse answers after the client gave up"),
     (Kind::Registry, "F12", 3, "the schema registry is away"),
@@ -94,6 +110,19 @@ pub struct Goal {
     pub limit: Duration,
 }
 
+/// Everything that runs.
+#[derive(Debug)]
+pub struct Around {
+    /// What the house stands on.
+    pub ground: Ground,
+    /// The services.
+    pub fleet: Fleet,
+    /// The providers.
+    pub outside: Outside,
+    /// Between the services and each broker.
+    pub proxies: Vec<Proxy>,
+}
+
 /// The house under test.
 #[derive(Debug)]
 pub struct House {
@@ -103,6 +132,7 @@ pub struct House {
     pub fleet: Fleet,
     /// The providers.
     pub outside: Outside,
+    proxies: Vec<Proxy>,
     /// What was done to it.
     pub timeline: Arc<Timeline>,
     /// Processes killed so far.
@@ -115,9 +145,10 @@ pub struct House {
 
 impl House {
     /// A house to which nothing was done yet.
-    pub fn new(ground: Ground, fleet: Fleet, outside: Outside, timeline: Arc<Timeline>) -> Self {
+    pub fn new(around: Around, timeline: Arc<Timeline>) -> Self {
+        let Around { ground, fleet, outside, proxies } = around;
         let (kills, zombies, next_point) = Default::default();
-        Self { ground, fleet, outside, timeline, kills, zombies, points: Mutex::default(), next_point }
+        Self { ground, fleet, outside, proxies, timeline, kills, zombies, points: Mutex::default(), next_point }
     }
 
     /// How often each fault point was come by; 0 for those armed in vain or not yet.
@@ -198,11 +229,13 @@ async fn perform(house: &House, kind: Kind, mut dice: Dice) -> anyhow::Result<()
         }
         Kind::KillAll => all(house, members).await,
         Kind::Point => point(house, &mut dice).await,
+        Kind::Abort => aborts(house, &mut dice).await,
         Kind::Zombie => zombie(house, &mut dice).await,
         Kind::Restart => restart(house, &choose(members, &mut dice)).await,
         Kind::Storm => storm(house, &mut dice).await,
         Kind::Broker => piece(house, kind, &broker(house, &mut dice), dice.between(0, 3_000)).await,
         Kind::BrokerStopped => frozen(house, kind, &broker(house, &mut dice), dice.between(1_000, 9_000)).await,
+        Kind::Request => request(house, &mut dice).await,
         Kind::ClickHouse => piece(house, kind, "clickhouse", dice.between(0, 4_000)).await,
         Kind::ClickHouseStopped => frozen(house, kind, "clickhouse", dice.between(2_000, 12_000)).await,
         Kind::Registry => piece(house, kind, "registry", dice.between(1_000, 8_000)).await,
@@ -296,6 +329,26 @@ async fn point(house: &House, dice: &mut Dice) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Starts a process anew that will abort some of its transactions.
+async fn aborts(house: &House, dice: &mut Dice) -> anyhow::Result<()> {
+    let service = dice.pick(&STATEFUL).copied().unwrap_or("threading");
+    let member = choose(&house.fleet.of(service), dice);
+    let points: Vec<_> = POINTS.iter().filter(|point| point.part() == Part::Transaction).collect();
+    let armed: Vec<String> =
+        (0..ABORTS).map(|no| format!("{}:{}=abort", points[no % points.len()].name(), dice.between(1, 25))).collect();
+    let no = house.timeline.begin(&format!("F01 {} will abort transactions", member.name), &member.name);
+    house.timeline.note(&format!("armed in {}: {}", member.name, armed.join(",")));
+    member.once(&[("WEFT_KAFKA__FAULTS", armed.join(","))]);
+    let starts = member.starts();
+    if member.signal("-9").await? {
+        house.kills.fetch_add(1, Ordering::Relaxed);
+    }
+    started_again(&member, starts).await?;
+    member.ready().await?;
+    house.timeline.end(no);
+    Ok(())
+}
+
 async fn zombie(house: &House, dice: &mut Dice) -> anyhow::Result<()> {
     let service = dice.pick(&DOUBLE).copied().unwrap_or("threading");
     let member = choose(&house.fleet.of(service), dice);
@@ -361,6 +414,27 @@ async fn frozen(house: &House, kind: Kind, piece: &str, asleep_ms: u64) -> anyho
         // Killed by another fault meanwhile, it is up again by now.
         let _gone = house.ground.signal(piece, "-CONT").await;
     }
+    house.timeline.end(no);
+    Ok(())
+}
+
+/// Arms the proxies and waits until somebody came by.
+async fn request(house: &House, dice: &mut Dice) -> anyhow::Result<()> {
+    let api = dice.pick(&APIS).copied().unwrap_or(APIS[0]);
+    let while_ms = Duration::from_millis(dice.between(500, 8_000));
+    let harms = [Harm::Delay(while_ms), Harm::Lose, Harm::LoseAnswer, Harm::Hold(while_ms), Harm::Hold(while_ms)];
+    let (harm, times) = (dice.pick(&harms).copied().unwrap_or(Harm::Lose), dice.between(1, 4));
+    let what = format!("F06 {} requests meet {harm:?}", api.name);
+    let no = house.timeline.begin(&what, "kafka");
+    for proxy in &house.proxies {
+        (0..times).for_each(|_| proxy.arm(api, harm));
+    }
+    let begun = Stamp::now();
+    while begun.elapsed() < REQUEST_MAX && house.proxies.iter().any(|proxy| proxy.armed() > 0) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    house.proxies.iter().for_each(Proxy::disarm);
+    tokio::time::sleep(while_ms).await;
     house.timeline.end(no);
     Ok(())
 }

@@ -8,8 +8,8 @@ use crate::chaos::timeline::away_ms;
 
 /// Clocks and the runtime's slack.
 const EARLY_MS_MAX: i64 = 2_000;
-/// A busy machine's delay on top of the time that somebody was away.
-const LATE_MS_MAX: i64 = 10_000;
+/// A busy machine's delay on top of the time that somebody was away: takeovers, restores, catching up.
+const LATE_MS_MAX: i64 = 30_000;
 /// Who must be well for a deadline to fire.
 const NEEDED: [&str; 2] = ["routing", "kafka"];
 

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use super::{Findings, faults, story};
 use crate::chaos::evidence::{Detail, Evidence, Record, Threaded};
 
+/// Last number and owner epoch, while there is a live stint.
+type View = Option<(i64, i64)>;
+
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     views(evidence, findings);
     positions(evidence, findings);
@@ -15,7 +18,7 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
 /// The last view of a customer and threading's row say the last number and epoch of its events.
 fn views(evidence: &Evidence, findings: &mut Findings) {
     let mut folded: BTreeMap<u128, (i64, i64, &Record)> = BTreeMap::new();
-    let mut shown: BTreeMap<u128, (Option<(i64, i64)>, &Record)> = BTreeMap::new();
+    let mut shown: BTreeMap<u128, (View, &Record)> = BTreeMap::new();
     for record in &evidence.records {
         if let Detail::Threaded { customer, seq, what, .. } = &record.detail {
             let entry = folded.entry(*customer).or_insert((0, 0, record));
