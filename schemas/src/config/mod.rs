@@ -177,4 +177,7 @@ pub struct ApiClient {
     /// Channel accounts it may speak for; empty: all of its tenant.
     #[serde(default)]
     pub accounts: Vec<String>,
+    /// Requests a second that it may make of one process; null: `ingest.client_requests_per_s_max`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_s_max: Option<u32>,
 }

@@ -10,14 +10,14 @@ use schemas::ids::{EndpointId, EventId, KeySecret};
 use schemas::records::{DeadLetter, InboundEvent, RawRequest, Record};
 use schemas::topics::{CHANNEL_INBOUND, CHANNEL_RAW, Topic, dead_letter_topic};
 use sha2::{Digest, Sha256};
+use stream::Output;
 use stream::clock::Stamp;
-use stream::{Output, PublishError};
 use telemetry::TraceContext;
 
 use crate::core::{Arrival, Heard, Refusal, address};
 use crate::intake::knowledge::Knowledge;
 use crate::metrics::{Metrics, SERVICE};
-use crate::outlets::Log;
+use crate::outlets::{Log, NotAppended};
 
 /// The topics that ingest writes and reads.
 pub const TOPICS: [Topic; 4] =
@@ -63,12 +63,12 @@ pub struct Batch {
     outputs: Vec<Output>,
 }
 
-/// Kafka did not acknowledge in time.
+/// Neither Kafka nor the spool has it for certain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotDurable {
     /// It says why.
     #[error(transparent)]
-    Failed(#[from] PublishError),
+    Failed(#[from] NotAppended),
     /// It says nothing.
     #[error("no acknowledgement within {0:?}")]
     Late(Duration),
@@ -88,6 +88,13 @@ pub struct Acceptance {
     pub ack_timeout: Duration,
     /// Counters.
     pub metrics: Metrics,
+}
+
+impl NotDurable {
+    /// Whether it makes sense to come again at once.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Failed(NotAppended::SpoolFull))
+    }
 }
 
 impl Acceptance {

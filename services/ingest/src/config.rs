@@ -1,6 +1,7 @@
 //! What ingest is told.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use schemas::codec::RegistrySettings;
 use secrecy::SecretString;
@@ -37,10 +38,22 @@ pub struct IngestSettings {
     pub body_bytes_max: usize,
     /// Time a client has to send its body, milliseconds.
     pub body_timeout_ms: u64,
+    /// Signed requests a second of one endpoint; more are asked to come again.
+    pub endpoint_requests_per_s_max: u32,
+    /// Requests a second of one API client, unless its configuration says otherwise.
+    pub client_requests_per_s_max: u32,
     /// Requests worked on at one time; more are asked to come again.
     pub requests_max: usize,
     /// Time for Kafka to acknowledge, milliseconds; then the sender is asked to come again.
     pub ack_timeout_ms: u64,
+    /// The folder of the spool; empty: none, and without Kafka every request is refused.
+    pub spool_directory: PathBuf,
+    /// Kafka has this long to acknowledge before the spool is used, milliseconds.
+    pub spool_after_ms: u64,
+    /// Bytes on disk; with more, requests are refused until Kafka is back.
+    pub spool_bytes_max: u64,
+    /// Age of the oldest record on disk, seconds; with an older one, requests are refused.
+    pub spool_age_max_s: u64,
     /// A secret behind a reference is read again after this many seconds.
     pub secret_refresh_s: u64,
 }

@@ -16,6 +16,10 @@ telemetry::metrics! {
         /// Records that could not be read, by reason; another service of the topic keeps them as
         /// dead letters.
         unreadable: IntCounterVec = "ingest_unreadable_total" ["topic", "reason"],
+        /// Records on disk that wait for Kafka.
+        spool_records: IntGauge = "spool_records" [],
+        /// Bytes on disk that wait for Kafka.
+        spool_bytes: IntGauge = "spool_bytes" [],
         /// Time for Kafka to acknowledge all records of a request, in seconds.
         acknowledge: HistogramVec = "ingest_acknowledge_seconds" ["outcome"]
             buckets [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0],

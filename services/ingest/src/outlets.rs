@@ -1,4 +1,6 @@
-//! Records → the log, acknowledged.
+//! Records → the log, acknowledged; and the disk, for as long as the log does not acknowledge.
+
+pub mod spool;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +8,21 @@ use std::pin::Pin;
 use stream::{Output, PublishError, Publisher};
 
 /// The answer of a [`Log`], later.
-pub type Appending<'a> = Pin<Box<dyn Future<Output = Result<(), PublishError>> + Send + 'a>>;
+pub type Appending<'a> = Pin<Box<dyn Future<Output = Result<(), NotAppended>> + Send + 'a>>;
+
+/// Records are not known to be durable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAppended {
+    /// Kafka did not acknowledge.
+    #[error(transparent)]
+    Kafka(#[from] PublishError),
+    /// Kafka did not, and the disk has no room.
+    #[error("the spool is full")]
+    SpoolFull,
+    /// Kafka did not, and the disk cannot be written.
+    #[error("the spool cannot be written: {0}")]
+    Disk(String),
+}
 
 /// Where records become durable; Kafka, and a fake in tests.
 pub trait Log: Send + Sync {
@@ -16,6 +32,6 @@ pub trait Log: Send + Sync {
 
 impl Log for Publisher {
     fn append(&self, records: Vec<Output>) -> Appending<'_> {
-        Box::pin(self.publish(records))
+        Box::pin(async move { Ok(self.publish(records).await?) })
     }
 }

@@ -9,23 +9,28 @@ use schemas::codec::Codec;
 use schemas::ids::KeySecret;
 use schemas::topics::{CHANNEL_INBOUND, CHANNEL_RAW, CONFIG_ENTITIES, CUSTOMER_ALIASES, LARGE_RECORD_BYTES_MAX};
 use schemas::topics::{Topic, dead_letter_topic};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use stream::{Follow, Follower, FollowerSetup, InputRecord, KafkaSettings, Progress, Publisher, Shutdown};
 use telemetry::{Admin, HttpMetrics};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::acceptance::{Acceptance, TOPICS};
-use crate::config::Config;
+use crate::config::{Config, IngestSettings};
 use crate::intake::http::{Edge, Limits, router};
 use crate::intake::knowledge::Knowledge;
 use crate::intake::secrets::SecretBook;
 use crate::metrics::{Metrics, SERVICE};
+use crate::outlets::Log;
+use crate::outlets::spool::{Spool, SpoolSettings, Spooled, drain};
 
 /// A follower that has not moved for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 /// How long open requests may take to end.
 const FINISH: Duration = Duration::from_secs(10);
+/// What is taken from disk waits this long for Kafka before it is given to the client anew; given
+/// up one by one, records would change places.
+const DRAIN_PATIENCE_MS: u64 = 600_000;
 /// What a record holds beside the body: headers, ids, the frame; twice, in a dead letter.
 const AROUND_BODY_BYTES: usize = 256 << 10;
 
@@ -46,15 +51,15 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
 
     let codec = Arc::new(Codec::connect(&config.schema_registry, &TOPICS).await.context("schemas")?);
     let secret = KeySecret::new(config.key_secret.expose_secret());
+    let ending = Ending { shutdown: shutdown.clone(), broken: Arc::default() };
     let pupil = Pupil {
         knowledge: Knowledge::default(),
         codec: Arc::clone(&codec),
         fingerprint: secret.fingerprint(),
         metrics: metrics.clone(),
-        shutdown: shutdown.clone(),
-        broken: Arc::default(),
+        ending: ending.clone(),
     };
-    let (knowledge, broken) = (pupil.knowledge.clone(), Arc::clone(&pupil.broken));
+    let knowledge = pupil.knowledge.clone();
     let setup = FollowerSetup {
         client_id: "weft.ingest.follower".into(),
         settings: kafka.clone(),
@@ -65,21 +70,21 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     caught_up(&follower, &shutdown).await;
 
     let settings = config.ingest;
+    let spool = open_spool(&settings, &config.key_secret, &metrics)?;
+    let log = connect_log(&kafka, spool, &ending)?;
     let edge = Edge {
         acceptance: Arc::new(Acceptance {
             codec,
             secret,
             knowledge,
-            log: Arc::new(Publisher::connect(&kafka, "weft.ingest")?),
+            log,
             ack_timeout: Duration::from_millis(settings.ack_timeout_ms),
             metrics,
         }),
         secrets: Arc::new(SecretBook::new(Duration::from_secs(settings.secret_refresh_s))),
         tokens: Arc::new(tokens),
-        limits: Limits {
-            body_bytes_max: settings.body_bytes_max,
-            body_timeout: Duration::from_millis(settings.body_timeout_ms),
-        },
+        limits: limits(&settings),
+        rates: Arc::default(),
         places: Arc::new(Semaphore::new(settings.requests_max)),
     };
     let listener = TcpListener::bind(settings.listen)
@@ -87,8 +92,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
         .with_context(|| format!("ingest.listen: cannot listen on {}", settings.listen))?;
     listening.ok();
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let ending = shutdown.clone();
-    let serving = axum::serve(listener, router(edge, &http)).with_graceful_shutdown(async move { ending.wait().await });
+    let asked = shutdown.clone();
+    let serving = axum::serve(listener, router(edge, &http)).with_graceful_shutdown(async move { asked.wait().await });
     let finish = async {
         shutdown.wait().await;
         tokio::time::sleep(FINISH).await;
@@ -98,7 +103,16 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
         () = finish => tracing::warn!("some requests did not end in time"),
     }
     tokio::task::spawn_blocking(move || follower.join()).await??;
-    broken.get().map_or(Ok(()), |error| bail!("{error}"))
+    ending.broken.get().map_or(Ok(()), |error| bail!("{error}"))
+}
+
+fn limits(settings: &IngestSettings) -> Limits {
+    Limits {
+        body_bytes_max: settings.body_bytes_max,
+        body_timeout: Duration::from_millis(settings.body_timeout_ms),
+        endpoint_requests_per_s_max: settings.endpoint_requests_per_s_max,
+        client_requests_per_s_max: settings.client_requests_per_s_max,
+    }
 }
 
 /// A raw request may be larger than the client's default of 1 MB.
@@ -117,6 +131,45 @@ fn check_body_size(body_bytes_max: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The spool of the settings, with what a former process left in it.
+fn open_spool(
+    settings: &IngestSettings,
+    secret: &SecretString,
+    metrics: &Metrics,
+) -> anyhow::Result<Option<Arc<Spool>>> {
+    if settings.spool_directory.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    if settings.spool_after_ms >= settings.ack_timeout_ms {
+        let (after, whole) = (settings.spool_after_ms, settings.ack_timeout_ms);
+        bail!("ingest.spool_after_ms: expected less than ack_timeout_ms ({whole}), got {after}");
+    }
+    let spool = SpoolSettings {
+        directory: settings.spool_directory.clone(),
+        bytes_max: settings.spool_bytes_max,
+        age_max: Duration::from_secs(settings.spool_age_max_s),
+        after: Duration::from_millis(settings.spool_after_ms),
+    };
+    Ok(Some(Spool::open(spool, secret.expose_secret().as_bytes(), metrics.clone())?))
+}
+
+/// Kafka, with the spool behind it if there is one, which begins to move what it holds.
+fn connect_log(kafka: &KafkaSettings, spool: Option<Arc<Spool>>, ending: &Ending) -> anyhow::Result<Arc<dyn Log>> {
+    let direct: Arc<dyn Log> = Arc::new(Publisher::connect(kafka, "weft.ingest")?);
+    let Some(spool) = spool else {
+        return Ok(direct);
+    };
+    let patient = KafkaSettings { publish_timeout_ms: DRAIN_PATIENCE_MS, ..kafka.clone() };
+    let publisher = Arc::new(Publisher::connect(&patient, "weft.ingest.spool")?);
+    let (draining, ending) = (drain(Arc::clone(&spool), publisher), ending.clone());
+    tokio::spawn(async move {
+        if let Err(fault) = draining.await {
+            ending.end(fault.to_string());
+        }
+    });
+    Ok(Arc::new(Spooled::new(direct, spool)))
+}
+
 async fn caught_up(follower: &Follower, shutdown: &Shutdown) {
     let mut look = tokio::time::interval(Duration::from_millis(20));
     while !follower.caught_up() && !shutdown.requested() {
@@ -130,8 +183,21 @@ struct Pupil {
     codec: Arc<Codec>,
     fingerprint: String,
     metrics: Metrics,
+    ending: Ending,
+}
+
+/// How anything here ends the process with an error.
+#[derive(Clone)]
+struct Ending {
     shutdown: Shutdown,
     broken: Arc<OnceLock<String>>,
+}
+
+impl Ending {
+    fn end(&self, error: String) {
+        self.broken.get_or_init(|| error);
+        self.shutdown.request();
+    }
 }
 
 impl Pupil {
@@ -153,19 +219,14 @@ impl Pupil {
         self.metrics.records_in.with_label_values(&[SERVICE, record.topic]).inc();
         match self.knowledge.learn(&self.codec, record) {
             Ok(()) => {}
-            Err(error) if error.is_worlds() => self.end(format!("cannot go on without a record: {error}")),
+            Err(error) if error.is_worlds() => self.ending.end(format!("cannot go on without a record: {error}")),
             Err(error) => {
                 self.metrics.unreadable.with_label_values(&[record.topic, error.reason()]).inc();
                 tracing::error!(%error, at = record.coordinates(), "record cannot be read");
             }
         }
         if let Some(tenant) = self.knowledge.now().tenant_of_other_secret(&self.fingerprint) {
-            self.end(format!("key_secret: the customer keys of tenant {tenant} were made with another secret"));
+            self.ending.end(format!("key_secret: the customer keys of tenant {tenant} were made with another secret"));
         }
-    }
-
-    fn end(&self, error: String) {
-        self.broken.get_or_init(|| error);
-        self.shutdown.request();
     }
 }

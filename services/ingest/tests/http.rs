@@ -214,6 +214,22 @@ async fn when_all_places_are_taken_the_sender_comes_again() {
 }
 
 #[tokio::test]
+async fn above_its_rate_an_endpoint_or_a_client_is_asked_to_come_again() {
+    let closed = Port::open_at_rate(0).await;
+    let refused = closed.signed(&hello()).await;
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_eq!(problem(refused).await.0, 429);
+    assert_eq!(closed.count("weft_webhooks_total", &[("outcome", "limits")]), 1);
+    let body = json!({ "channel": { "messageId": "o1", "from": { "id": "ada" } }, "text": "hi" });
+    let path = "shop/inbound/open/message";
+    for (client, status) in [("stopped", 429), ("all", 200)] {
+        let token = closed.token(client, &["inbound"]);
+        assert_eq!(closed.open_messaging(path, &token, &body).await.status(), status, "{client}");
+    }
+    assert_eq!(closed.written().raw.len(), 1);
+}
+
+#[tokio::test]
 async fn the_handshake_gives_back_the_challenge_for_the_right_token_alone() {
     let port = Port::open().await;
     let ask = async |endpoint: &str, mode: &str, token: &str| {

@@ -4,7 +4,13 @@
 
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use ingest::intake::signature::{Scheme, challenge_answer, is_signed};
+use secrecy::SecretString;
 use serde_json::Value;
+use sha2::Sha256;
 
 /// xorshift64*, seeded: a failure is repeated by its seed.
 struct Dice(u64);
@@ -115,6 +121,44 @@ fn every_beginning_of_a_body_is_read_or_refused() {
             for end in 0..fixture.trim_ascii_end().len() {
                 assert!(ingest::parse_report(kind, &fixture[..end]).is_err(), "{kind}, cut at {end}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_changed_signature_is_never_good_and_a_broken_one_makes_no_check_panic() {
+    let (body, secrets) = (b"the body", [SecretString::from("the secret")]);
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"the secret").unwrap();
+    mac.update(body);
+    let mac = mac.finalize().into_bytes();
+    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    for (scheme, good) in
+        [(Scheme::Hex, format!("sha256={hex}")), (Scheme::Base64, format!("sha256={}", STANDARD.encode(mac)))]
+    {
+        assert!(is_signed(scheme, Some(&good), body, &secrets));
+        for seed in 1..5_000_u64 {
+            let mut bytes = good.clone().into_bytes();
+            break_bytes(&mut bytes, &mut Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1));
+            let broken = String::from_utf8_lossy(&bytes).into_owned();
+            // The digits of a hexadecimal signature may be upper case; around either may be space.
+            let same = |text: &str| match (scheme, text.trim()) {
+                (Scheme::Hex, text) => text.strip_prefix("sha256=").map(str::to_lowercase) == Some(hex.clone()),
+                (Scheme::Base64, text) => text == good,
+            };
+            assert_eq!(is_signed(scheme, Some(&broken), body, &secrets), same(&broken), "seed {seed}: {broken:?}");
+        }
+    }
+}
+
+#[test]
+fn no_challenge_that_could_be_a_body_is_answered() {
+    let secret = SecretString::from("the secret");
+    for fixture in fixtures("twitter") {
+        let body = String::from_utf8(fixture).unwrap();
+        for start in (0..body.len()).filter(|at| body.is_char_boundary(*at)) {
+            let token: String = body[start..].chars().take(150).collect();
+            let could_be = token.contains(['{', '[', '"', '\n', ':']);
+            assert!(!could_be || challenge_answer(&token, &secret).is_none(), "{token:?}");
         }
     }
 }

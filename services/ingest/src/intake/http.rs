@@ -4,6 +4,7 @@ mod body;
 mod meta;
 mod open;
 pub mod problem;
+pub mod rates;
 mod signed;
 mod x;
 
@@ -23,6 +24,7 @@ use crate::intake::channels::open::Form;
 use crate::intake::secrets::SecretBook;
 use crate::intake::signature::Scheme;
 use problem::Problem;
+use rates::Rates;
 
 /// What every request may need; cheap to clone.
 #[derive(Clone)]
@@ -35,6 +37,8 @@ pub struct Edge {
     pub tokens: Arc<TokenSecrets>,
     /// What a request may cost.
     pub limits: Limits,
+    /// How many requests endpoints and clients make.
+    pub rates: Arc<Rates>,
     /// Places for requests under way.
     pub places: Arc<Semaphore>,
 }
@@ -46,6 +50,10 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Time to send it.
     pub body_timeout: Duration,
+    /// Signed requests a second of one endpoint.
+    pub endpoint_requests_per_s_max: u32,
+    /// Requests a second of one client whose configuration says nothing else.
+    pub client_requests_per_s_max: u32,
 }
 
 /// The routes of contract §4 that exist so far.

@@ -16,6 +16,10 @@ pub struct Unreadable {
 /// Deepest nesting that a body may have; deeper ones would let a small body use much stack.
 pub const DEPTH_MAX: usize = 64;
 
+/// Most keys and items that a body may have: a thousand updates at once, each of two hundred. A value in
+/// memory is many times larger than the few bytes of a short item.
+const PARTS_MAX: usize = 200_000;
+
 /// The body as JSON object. A byte order mark in front is passed over.
 ///
 /// # Errors
@@ -23,8 +27,14 @@ pub const DEPTH_MAX: usize = 64;
 pub fn object(body: &[u8]) -> Result<Value, Unreadable> {
     let expected = "a JSON object";
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    if is_deeper_than(body, DEPTH_MAX) {
-        return Err(Unreadable { expected: "JSON of at most 64 levels", found: "deeper nesting".into() });
+    match outline(body) {
+        Outline::Fits => {}
+        Outline::TooDeep => {
+            return Err(Unreadable { expected: "JSON of at most 64 levels", found: "deeper nesting".into() });
+        }
+        Outline::TooMany => {
+            return Err(Unreadable { expected: "JSON of at most 200 000 keys and items", found: "more".into() });
+        }
     }
     let value: Value =
         serde_json::from_slice(body).map_err(|error| Unreadable { expected, found: place(&error, body.len()) })?;
@@ -51,8 +61,17 @@ fn place(error: &serde_json::Error, length: usize) -> String {
     format!("{what} at line {} column {}", error.line(), error.column())
 }
 
-fn is_deeper_than(body: &[u8], max: usize) -> bool {
-    let (mut depth, mut in_text, mut escaped) = (0usize, false, false);
+/// Whether a body may be parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outline {
+    Fits,
+    TooDeep,
+    TooMany,
+}
+
+/// Counts levels and parts without building anything.
+fn outline(body: &[u8]) -> Outline {
+    let (mut depth, mut parts, mut in_text, mut escaped) = (0usize, 0usize, false, false);
     for byte in body {
         match (in_text, escaped, byte) {
             (true, true, _) => escaped = false,
@@ -62,13 +81,14 @@ fn is_deeper_than(body: &[u8], max: usize) -> bool {
             (false, _, b'"') => in_text = true,
             (false, _, b'[' | b'{') => depth += 1,
             (false, _, b']' | b'}') => depth = depth.saturating_sub(1),
+            (false, _, b',' | b':') => parts += 1,
             (false, _, _) => {}
         }
-        if depth > max {
-            return true;
+        if depth > DEPTH_MAX {
+            return Outline::TooDeep;
         }
     }
-    false
+    if parts > PARTS_MAX { Outline::TooMany } else { Outline::Fits }
 }
 
 /// The value as text: a non-empty string, or a number as it is written. Ids are strings, yet some
@@ -203,6 +223,10 @@ mod tests {
         assert!(object(b"\xef\xbb\xbf{}").is_ok());
         let deep = format!("{}{}", "{\"a\":".repeat(70), "1".to_owned() + &"}".repeat(70));
         assert!(object(deep.as_bytes()).is_err());
+        let many = format!("{{\"a\":[{}0]}}", "0,".repeat(PARTS_MAX));
+        assert!(object(many.as_bytes()).is_err());
+        let fewer = format!("{{\"a\":[{}0]}}", "0,".repeat(PARTS_MAX - 1));
+        assert!(object(fewer.as_bytes()).is_ok());
         let brackets_in_text = format!("{{\"a\":\"{}\"}}", "[".repeat(100));
         assert!(object(brackets_in_text.as_bytes()).is_ok());
     }

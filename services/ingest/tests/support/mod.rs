@@ -104,7 +104,7 @@ impl Log for FakeLog {
                     self.keep(records);
                     Ok(())
                 }
-                Mood::Refusing => Err(PublishError::Failed("no leader".into())),
+                Mood::Refusing => Err(PublishError::Failed("no leader".into()).into()),
                 Mood::Silent => std::future::pending().await,
             }
         })
@@ -125,6 +125,11 @@ pub(crate) struct Port {
 
 impl Port {
     pub(crate) async fn open() -> Self {
+        Self::open_at_rate(1_000).await
+    }
+
+    /// With this many requests a second for each endpoint.
+    pub(crate) async fn open_at_rate(rate: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let codec = Arc::new(Codec::offline(&TOPICS));
         let knowledge = Knowledge::default();
@@ -145,7 +150,13 @@ impl Port {
             acceptance: Arc::new(acceptance),
             secrets: Arc::new(SecretBook::new(Duration::from_secs(60))),
             tokens: Arc::new(tokens.clone()),
-            limits: Limits { body_bytes_max: BODY_BYTES_MAX, body_timeout: Duration::from_millis(300) },
+            limits: Limits {
+                body_bytes_max: BODY_BYTES_MAX,
+                body_timeout: Duration::from_millis(300),
+                endpoint_requests_per_s_max: rate,
+                client_requests_per_s_max: 1_000,
+            },
+            rates: Arc::default(),
             places: Arc::new(Semaphore::new(PLACES)),
         };
         let http = HttpMetrics::register(&registry, "ingest").unwrap();
@@ -263,6 +274,7 @@ fn configure(knowledge: &Knowledge, codec: &Codec, folder: &std::path::Path) {
     let other_shop = json!({ "channel": "open", "name": "Other", "queue": "q" });
     let all = json!({ "name": "All", "scopes": ["inbound"] });
     let one = json!({ "name": "One", "scopes": ["inbound"], "accounts": ["other-shop"] });
+    let stopped = json!({ "name": "Stopped", "scopes": ["inbound"], "requests_per_s_max": 0 });
     let reporting = json!({ "name": "Reporting", "scopes": ["reports"] });
     for (tenant, kind, id, spec) in [
         ("acme", "Endpoint", "hook", hook),
@@ -279,6 +291,7 @@ fn configure(knowledge: &Knowledge, codec: &Codec, folder: &std::path::Path) {
         ("acme", "ChannelAccount", "other-shop", other_shop),
         ("acme", "ApiClient", "all", all),
         ("acme", "ApiClient", "one", one),
+        ("acme", "ApiClient", "stopped", stopped),
         ("acme", "ApiClient", "reporting", reporting),
         ("acme", "Hologram", "unknown-kinds-are-ignored", json!({})),
     ] {

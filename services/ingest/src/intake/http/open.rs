@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, post};
 use schemas::ids::{AccountId, ClientId, EndpointId, MessageId, TenantId};
 use schemas::records::{Channel, InboundEvent};
 use serde_json::{Value, json};
-use stream::clock;
+use stream::clock::{self, Stamp};
 
 use super::problem::Problem;
 use super::{Edge, IDEMPOTENCY_KEY, body, kept, text, trace};
@@ -37,7 +37,7 @@ fn outcome(result: &Result<Value, Problem>) -> Outcome {
     };
     match problem.status {
         StatusCode::UNAUTHORIZED => Outcome::Unauthorized,
-        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => Outcome::Limits,
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Outcome::Limits,
         StatusCode::SERVICE_UNAVAILABLE => Outcome::Unavailable,
         _ => Outcome::Refused,
     }
@@ -73,7 +73,7 @@ async fn take(edge: &Edge, form: Form, integration: &str, request: HttpRequest) 
     let answer = batch.events.first().map(|event| normalized(form, &value, integration, event));
     edge.acceptance.publish(batch).await.map_err(|error| {
         tracing::warn!(%error, "a request is not durable");
-        Problem::unavailable("the request could not be kept")
+        Problem::not_durable(&error)
     })?;
     Ok(answer.unwrap_or(Value::Null))
 }
@@ -101,7 +101,13 @@ fn caller(edge: &Edge, headers: &HeaderMap, integration: &str, now: i64) -> Resu
     if !known.accounts.is_empty() && !known.accounts.iter().any(|allowed| allowed == account.as_str()) {
         return Err(forbidden("expected a client that may speak for this account"));
     }
+    let rate = known.requests_per_s_max.unwrap_or(edge.limits.client_requests_per_s_max);
     drop(directory);
+    let (bucket, now) = (format!("client/{tenant}/{client}"), Stamp::now());
+    if !edge.rates.has_room(&bucket, rate, now) {
+        return Err(Problem::too_many());
+    }
+    edge.rates.take(&bucket, rate, now);
     Ok(tenant)
 }
 

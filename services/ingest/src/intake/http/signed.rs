@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemas::config::Platform;
 use schemas::ids::{EndpointId, TenantId};
-use stream::clock;
+use stream::clock::{self, Stamp};
 
 use super::problem::Problem;
 use super::{Edge, body, kept, text, trace};
@@ -83,6 +83,12 @@ pub(super) async fn webhook(edge: &Edge, family: &Family, post: Post) -> Respons
     };
     let received_at = clock::now().as_ms();
     let Post { endpoint, query, headers, body } = post;
+    let known = edge.acceptance.knowledge.now().endpoints(&endpoint, family.platform);
+    let (rate, bucket) = (edge.limits.endpoint_requests_per_s_max, format!("{}/{endpoint}", family.unread));
+    if !edge.rates.has_room(&bucket, rate, Stamp::now()) {
+        metrics.request(family.unread, Outcome::Limits);
+        return Problem::too_many().into_response();
+    }
     let body = match body::read(body, edge.limits).await {
         Ok(body) => body,
         Err(problem) => {
@@ -90,11 +96,11 @@ pub(super) async fn webhook(edge: &Edge, family: &Family, post: Post) -> Respons
             return problem.into_response();
         }
     };
-    let known = edge.acceptance.knowledge.now().endpoints(&endpoint, family.platform);
     let Some(tenant) = signer(edge, family.scheme, &known, text(&headers, family.scheme.header()), &body) else {
         metrics.request(family.unread, Outcome::Unauthorized);
         return Problem::unauthorized().into_response();
     };
+    edge.rates.take(&bucket, rate, Stamp::now());
     let found = (family.understand)(&body);
     let endpoint = EndpointId::new(endpoint);
     let request = Request {
@@ -111,7 +117,7 @@ pub(super) async fn webhook(edge: &Edge, family: &Family, post: Post) -> Respons
     if let Err(error) = edge.acceptance.publish(batch).await {
         tracing::warn!(%error, "a webhook is not durable");
         metrics.request(found.channel, Outcome::Unavailable);
-        return Problem::unavailable("the request could not be kept").into_response();
+        return Problem::not_durable(&error).into_response();
     }
     metrics.request(found.channel, outcome);
     StatusCode::OK.into_response()
