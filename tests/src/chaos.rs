@@ -158,7 +158,12 @@ pub async fn run(plan: &Plan, report: &Report) -> anyhow::Result<Outcome> {
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into).and_then(|()| anyhow::bail!("interrupted")),
     };
     if let Some(house) = house {
+        // After a verdict nothing runs any more; after a failure everything still does.
+        let stopped = house.fleet.stop().await;
         house.ground.down().await?;
+        if outcome.is_ok() {
+            stopped?;
+        }
     }
     outcome
 }

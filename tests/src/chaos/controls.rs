@@ -8,7 +8,7 @@ use stream::planted::{PLANTED, Planted};
 
 use super::nemesis::Kind;
 use super::report::{Report, table};
-use super::{Plan, run};
+use super::{Plan, last_words, run};
 
 /// Runs with other seeds before a bug counts as not found.
 const RUNS_MAX: u64 = 3;
@@ -75,11 +75,12 @@ pub async fn look_for(names: &[String], directory: &Path, seed: u64, report: &Re
             let ran = run(&plan(*bug, directory, seed + control.runs), report).await;
             control.runs += 1;
             control.found = match ran {
-                Ok(outcome) => {
-                    outcome.findings.violations.first().map(|first| format!("{} {}", first.invariant, first.what))
+                Ok(outcome) => outcome.findings.violations.first().map(|v| format!("{} {}", v.invariant, v.what)),
+                // A house that does not get well again is a find only if a process says which promise broke.
+                Err(error) => {
+                    report.say(&format!("the bench stopped: {error:#}"));
+                    last_words(&directory.join("logs"))?.into_iter().next()
                 }
-                // A house that does not get well again is what a broken runtime does.
-                Err(error) => Some(format!("{error:#}")),
             };
         }
         control.took = begun.elapsed();

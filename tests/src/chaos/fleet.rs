@@ -257,6 +257,15 @@ impl Fleet {
     }
 }
 
+impl Drop for Fleet {
+    /// Nobody starts anything again; what still runs ends with its guard.
+    fn drop(&mut self) {
+        for keeper in self.keepers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            keeper.abort();
+        }
+    }
+}
+
 enum Next {
     /// What is to be told of the end; empty: it was ours.
     Again(String),
