@@ -10,7 +10,7 @@ use crate::lane::Lane;
 use crate::metrics::Phase;
 use crate::planted::Planted;
 use crate::reply::{Place, Reply};
-use crate::slot::{DRIFT_EVERY, Slot};
+use crate::slot::Slot;
 use crate::station::{Performer, Station};
 use crate::table::Change;
 use crate::task::TASK_TABLE;
@@ -38,8 +38,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
     pub(crate) fn finish(&mut self, batch: Batch<S::Request>, stamp: Option<&GroupStamp>) -> Result<(), Fault> {
         let mut carried = self.carry(batch);
         if carried.is_empty() {
-            self.merge(&carried);
-            return Ok(());
+            return self.merge(&carried);
         }
         let Some(stamp) = stamp else {
             self.roll_back();
@@ -58,7 +57,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             Err(fault) => return Err(fault),
         }
         self.hit(Point::AfterCommit)?;
-        self.merge(&carried);
+        self.merge(&carried)?;
         self.hit(Point::AfterMerge)?;
         self.count(&carried.batch);
         self.perform(carried.batch.requests);
@@ -77,9 +76,8 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         }
         let feeds = || self.lanes.iter().flat_map(|lane| &lane.feeds).filter(|feed| !feed.config);
         let moved = feeds().any(|feed| feed.taken() > 0);
-        let drifting = self.drift_at.elapsed() >= DRIFT_EVERY;
         let mut positions = Vec::new();
-        if moved || has_outputs || !rows.is_empty() || drifting {
+        if moved || has_outputs || !rows.is_empty() || std::mem::take(&mut self.drifting) {
             let drifted = feeds().filter(|feed| feed.drifted());
             positions.extend(drifted.map(|feed| (feed.spot.clone(), feed.position())));
             self.drift_at = Stamp::now();
@@ -190,7 +188,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         self.watchdog.watch("abort", timeout * 3, || producer.abort())?;
         self.hit(Point::AfterAbort)?;
         if self.plants(Planted::AbortIgnored) {
-            self.lanes.iter_mut().for_each(Lane::commit);
+            self.commit_lanes();
             return Ok(());
         }
         self.roll_back();
@@ -209,8 +207,20 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
     }
 
     /// Everything since the last commit is final.
-    fn merge(&mut self, carried: &Carried<S::Request>) {
+    fn merge(&mut self, carried: &Carried<S::Request>) -> Result<(), Fault> {
         self.alone = self.alone.saturating_sub(carried.batch.records);
+        if carried.is_empty() {
+            self.lanes.iter_mut().for_each(Lane::settle);
+        } else {
+            self.commit_lanes();
+        }
+        for (spot, next) in &carried.positions {
+            self.journal.passed(spot, *next)?;
+        }
+        Ok(())
+    }
+
+    fn commit_lanes(&mut self) {
         self.lanes.iter_mut().for_each(Lane::commit);
     }
 

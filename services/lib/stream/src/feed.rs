@@ -4,6 +4,7 @@
 //! input can still show an earlier one. While live, nobody waits for anybody.
 
 use crate::Timestamp;
+use crate::journal::Span;
 use crate::kafka::{Record, Spot};
 use std::collections::VecDeque;
 
@@ -76,6 +77,17 @@ impl Feed {
 
     fn look(&mut self) {
         self.caught_up |= self.high.is_some_and(|high| self.read_to >= high.offset);
+    }
+
+    /// Whether it was read, and worked, once to where it ended at the assignment.
+    pub(crate) fn done(&self) -> bool {
+        self.caught_up && self.buffer.is_empty()
+    }
+
+    /// What is here to be worked.
+    pub(crate) fn span(&self) -> Option<Span> {
+        let (first, last) = (self.buffer.front()?.offset, self.buffer.back()?.offset);
+        Some(Span { spot: self.spot.clone(), first, last })
     }
 
     pub(crate) fn buffered(&self) -> usize {

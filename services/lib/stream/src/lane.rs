@@ -1,8 +1,10 @@
 //! One task at work inside a loop: its feeds, its waiting outcomes, its brake.
 
 use crate::batch::{Batch, Cause};
+use crate::brake::Brake;
 use crate::clock::Stamp;
 use crate::feed::{self, Feed, Next};
+use crate::journal::Journal;
 use crate::kafka::Record;
 use crate::reply::{Lease, Returned};
 use crate::station::{DeadLetter, EffectOf, EventOf, Outbox, Output, Station};
@@ -12,12 +14,8 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// A record is dead-lettered after it has panicked this often.
-pub(crate) const PANICS_MAX: u32 = 3;
-/// Refused records in a row after which a partition stops.
-const REFUSED_IN_ROW_MAX: u32 = 50;
-/// Records over which the share of refused ones is looked at: more than 1 % stops the partition.
-const REFUSED_WINDOW: u32 = 5_000;
+/// A record is dead-lettered after it has panicked, or killed its process, this often.
+pub(crate) const TRIES_MAX: u32 = 3;
 
 /// Time as a turn sees it.
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +24,12 @@ pub(crate) struct Moment {
     pub(crate) slack_ms: i64,
 }
 
-/// The record that panicked last, and how often.
+/// The record that panicked last or killed the last process, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Poison {
     pub(crate) coordinates: String,
     pub(crate) tries: u32,
+    pub(crate) reject: Reject,
 }
 
 /// Why a turn's work cannot be committed.
@@ -79,7 +78,7 @@ impl<S: Station> Lane<S> {
 
     /// Whether too many records were refused.
     pub(crate) fn stopped(&self) -> bool {
-        self.brake.stopped
+        self.brake.stopped()
     }
 
     /// Works off what may be worked off: at most `quota` records, then deadlines, then outcomes.
@@ -98,7 +97,7 @@ impl<S: Station> Lane<S> {
             }
         }
         for _ in 0..budget.records {
-            if self.stopped() || !self.record(station, moment, budget.poison, batch)? {
+            if self.stopped() || !self.record(station, moment, budget, batch)? {
                 break;
             }
         }
@@ -124,7 +123,7 @@ impl<S: Station> Lane<S> {
         &mut self,
         station: &S,
         moment: Moment,
-        poison: Option<&Poison>,
+        budget: &Budget<'_>,
         batch: &mut Batch<S::Request>,
     ) -> Result<bool, Failure> {
         let chosen = match feed::next(&self.feeds, moment.clock, moment.slack_ms) {
@@ -145,12 +144,15 @@ impl<S: Station> Lane<S> {
         batch.count(&record.topic);
         self.touched = true;
         let work = Work { station, task: &mut self.task, partition: self.partition };
-        let coordinates = || Some(record.view().coordinates());
-        let refused = match poison.filter(|p| p.tries >= PANICS_MAX) {
-            Some(p) if coordinates().as_ref() == Some(&p.coordinates) => {
-                Some((Reject::new("panic", "processing panicked each time"), p.tries))
+        let poison = budget.poison.filter(|poison| poison.tries >= TRIES_MAX);
+        let refused = match poison.filter(|poison| record.view().coordinates() == poison.coordinates) {
+            Some(poison) => Some((poison.reject.clone(), poison.tries)),
+            None => {
+                if let Some(journal) = budget.journal {
+                    journal.alone(record).map_err(|fault| Failure::Fatal(fault.to_string()))?;
+                }
+                work.record(record, batch)?.map(|reject| (reject, 1))
             }
-            Some(_) | None => work.record(record, batch)?.map(|reject| (reject, 1)),
         };
         if let Some((reject, attempt)) = &refused {
             let letter = dead_letter(station, record, reject, *attempt);
@@ -218,10 +220,15 @@ impl<S: Station> Lane<S> {
         self.touched
     }
 
-    /// Everything since the last commit is final.
+    /// Everything since the last commit is final, the positions of the inputs too.
     pub(crate) fn commit(&mut self) {
-        self.task.commit();
         self.feeds.iter_mut().for_each(Feed::commit);
+        self.settle();
+    }
+
+    /// A turn that had nothing to commit is over: positions past markers are not committed yet.
+    pub(crate) fn settle(&mut self) {
+        self.task.commit();
         self.taken.clear();
         self.restarted = false;
         self.touched = false;
@@ -245,6 +252,8 @@ impl<S: Station> Lane<S> {
 pub(crate) struct Budget<'a> {
     pub(crate) records: usize,
     pub(crate) poison: Option<&'a Poison>,
+    /// Given while records are worked one by one: each is written down by itself.
+    pub(crate) journal: Option<&'a Journal>,
 }
 
 struct Work<'a, S: Station> {
@@ -319,26 +328,5 @@ fn guard<T>(record: Option<&Record>, work: impl FnOnce() -> Result<T, Broken>) -
                 None => Failure::Fatal(format!("panic without a record: {detail}")),
             })
         }
-    }
-}
-
-/// Stops a partition instead of draining it into its dead letters.
-#[derive(Debug, Default)]
-struct Brake {
-    in_row: u32,
-    seen: u32,
-    refused: u32,
-    stopped: bool,
-}
-
-impl Brake {
-    fn count(&mut self, refused: bool) {
-        if self.seen == REFUSED_WINDOW {
-            (self.seen, self.refused) = (0, 0);
-        }
-        self.seen += 1;
-        self.refused += u32::from(refused);
-        self.in_row = if refused { self.in_row + 1 } else { 0 };
-        self.stopped |= self.in_row >= REFUSED_IN_ROW_MAX || self.refused > REFUSED_WINDOW / 100;
     }
 }

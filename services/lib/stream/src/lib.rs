@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod brake;
 pub mod clock;
 mod commit;
 pub mod faults;
 mod feed;
 mod follower;
+mod journal;
 mod kafka;
 mod lane;
 mod look;

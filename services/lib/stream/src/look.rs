@@ -1,9 +1,10 @@
 //! What a loop looks at between its turns: watermarks, pauses, gauges.
 
 use crate::clock::{self, Stamp};
+use crate::feed::Feed;
 use crate::kafka::{Fault, Spot};
 use crate::planted::Planted;
-use crate::slot::{DRIFT_EVERY, Slot};
+use crate::slot::Slot;
 use crate::station::{Performer, Station};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,12 +24,21 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
                 self.member.resume(std::slice::from_ref(&feed.spot))?;
             }
         }
-        let drifting = self.drift_at.elapsed() >= DRIFT_EVERY;
+        let drifting = self.drift_at.elapsed_ms() >= self.shared.settings.idle_commit_ms;
         let gauges = self.gauges_at.elapsed() >= GAUGES_EVERY;
         let blocked = self.lanes.iter().any(|lane| lane.blocked);
-        let due = blocked && self.watermarks_at.elapsed() >= WATERMARKS_EVERY;
+        let due = (blocked || !self.configured) && self.watermarks_at.elapsed() >= WATERMARKS_EVERY;
         if due || gauges || drifting {
             self.watermarks();
+        }
+        if drifting {
+            self.drift_at = Stamp::now();
+            self.drifting = true;
+        }
+        let mut config = self.lanes.iter().flat_map(|lane| &lane.feeds).filter(|feed| feed.config);
+        if !self.configured && config.all(Feed::done) {
+            self.configured = true;
+            self.tracked.ready();
         }
         if gauges {
             self.gauges_at = Stamp::now();
@@ -63,6 +73,21 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
                 None => self.member.position(&feed.spot),
             };
             feed.passed(position.unwrap_or(0));
+        }
+    }
+
+    /// Shows a fingerprint of every table, if the settings want it: what a task leaves behind is
+    /// what the next restore must find.
+    pub(crate) fn digest(&mut self, when: &'static str) {
+        if !self.shared.settings.state_digests {
+            return;
+        }
+        for lane in &mut self.lanes {
+            let (partition, now) = (lane.partition, lane.task.now());
+            for (table, rows, digest) in lane.task.digests() {
+                tracing::info!(slot = self.id, when, partition, table, rows, digest, %now, "state digest");
+                self.shared.metrics.digest(when, table, partition, digest);
+            }
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) struct Metrics {
     waiting: IntGaugeVec,
     stopped: IntGaugeVec,
     open_requests: IntGaugeVec,
+    digests: IntGaugeVec,
 }
 
 /// Where a loop's time goes.
@@ -111,6 +112,11 @@ impl Metrics {
                 "Requests to the outside world without an outcome yet.",
                 &["slot"],
             )?,
+            digests: made.gauge(
+                "state_digest",
+                "Fingerprint of a table when its task was restored or left, if kafka.state_digests is on.",
+                &["when", "table", "partition"],
+            )?,
         })
     }
 
@@ -166,6 +172,11 @@ impl Metrics {
 
     pub(crate) fn state_rows(&self, table: &str) -> IntGauge {
         self.state_rows.with_label_values(&[self.service.as_str(), table])
+    }
+
+    pub(crate) fn digest(&self, when: &str, table: &str, partition: i32, digest: u64) {
+        let labels = [self.service.as_str(), when, table, &partition.to_string()];
+        self.digests.with_label_values(&labels).set(i64::try_from(digest).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn open_requests(&self, slot: &str) -> IntGauge {

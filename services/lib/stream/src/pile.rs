@@ -1,5 +1,6 @@
 //! What a sink has read of one partition and not yet written. Pure.
 
+use crate::brake::Brake;
 use crate::clock::Stamp;
 use crate::kafka::Record;
 use std::collections::VecDeque;
@@ -38,6 +39,7 @@ pub(crate) struct Pile {
     since: Stamp,
     /// A batch whose insert may have happened already.
     unfinished: Option<Plan>,
+    pub(crate) brake: Brake,
     pub(crate) paused: bool,
     pub(crate) waits_for: Option<&'static str>,
 }
@@ -53,6 +55,7 @@ impl Pile {
             read_to: start,
             since: Stamp::now(),
             unfinished: unfinished.filter(|plan| plan.first == start && plan.last >= start),
+            brake: Brake::default(),
             paused: false,
             waits_for: None,
         }
@@ -91,6 +94,9 @@ impl Pile {
     pub(crate) fn due(&self, records: usize, bytes: usize, interval: Duration) -> Option<Plan> {
         if let Some(plan) = self.unfinished {
             return (self.read_to > plan.last).then_some(plan);
+        }
+        if self.brake.stopped() {
+            return None;
         }
         let full = self.records.len() >= records || self.bytes >= bytes;
         let old = self.since.elapsed() >= interval;

@@ -1,11 +1,12 @@
 //! Before a task may process: where its inputs stand, and its state from the changelog.
 
+use crate::Reject;
 use crate::clock::{self, Stamp};
 use crate::faults::Point;
 use crate::feed::Feed;
 use crate::kafka::consumer::Reader;
 use crate::kafka::{Fault, Spot};
-use crate::lane::Lane;
+use crate::lane::{Lane, Poison};
 use crate::patience::Patience;
 use crate::planted::Planted;
 use crate::reply::Lease;
@@ -82,7 +83,13 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         let rows: usize = self.lanes.iter_mut().flat_map(|lane| lane.task.row_counts()).map(|(_, n)| n).sum();
         let ms = began.elapsed_ms();
         tracing::info!(slot = self.id, tasks = self.lanes.len(), rows, ms, "state restored");
-        self.tracked.ready();
+        self.digest("restored");
+        self.journal.keep(|(_, partition)| partitions.contains(partition))?;
+        let reject = || Reject::new("crash", "the process died working it each time");
+        let condemned = self.journal.condemned();
+        self.poison = condemned.map(|(coordinates, tries)| Poison { coordinates, tries, reject: reject() });
+        self.configured = false;
+        self.tracked.waits_for("the configuration that stands");
         self.hit(Point::AfterTakeUp)
     }
 

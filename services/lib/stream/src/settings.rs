@@ -63,6 +63,14 @@ pub struct KafkaSettings {
     pub publish_timeout_ms: u64,
     /// Records published without a transaction under way at one time.
     pub publish_records_max: u32,
+    /// Positions past markers are committed this often even without records.
+    pub idle_commit_ms: u64,
+    /// Where each loop keeps its crash journal; none: records that kill the process are not
+    /// recognised.
+    pub state_dir: Option<PathBuf>,
+    /// Shows a fingerprint of every table when a task is restored and when it leaves; reads every
+    /// row.
+    pub state_digests: bool,
     /// Fault points to arm, in test builds only: [`crate::faults`].
     pub faults: String,
     /// Bugs to switch on, in test builds only: [`crate::planted`].
@@ -123,6 +131,9 @@ impl Default for KafkaSettings {
             transaction_timeout_ms: 10_000,
             publish_timeout_ms: 5_000,
             publish_records_max: 10_000,
+            idle_commit_ms: 60_000,
+            state_dir: None,
+            state_digests: false,
             faults: String::new(),
             planted: String::new(),
         }

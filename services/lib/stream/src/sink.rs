@@ -20,6 +20,7 @@ use crate::station::{DeadLetter, InputRecord, Output, Reject};
 use crate::{KafkaSettings, Shutdown};
 use crossbeam_channel::{Receiver, bounded};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +28,6 @@ use std::time::Duration;
 const QUIET: Duration = Duration::from_millis(100);
 /// Between two tries while the database is away.
 const WAIT_FOR_DATABASE: Duration = Duration::from_millis(500);
-/// Positions past markers are committed this often even without records.
-const DRIFT_EVERY: Duration = Duration::from_secs(60);
 const GAUGES_EVERY: Duration = Duration::from_secs(5);
 /// Brokers that cannot answer just now are asked again for this long.
 const ASK_LIMIT: Duration = Duration::from_secs(20);
@@ -78,6 +77,12 @@ pub struct SinkBatch<R> {
     pub last: i64,
     /// The rows of its records, in order.
     pub rows: Vec<R>,
+}
+
+/// A batch, and which of its records were refused.
+struct Made<R> {
+    batch: SinkBatch<R>,
+    refused: Vec<bool>,
 }
 
 /// Why a batch could not be written.
@@ -251,8 +256,8 @@ impl<S: SinkStation> Sink<S> {
         let began = Stamp::now();
         let mut batches = Vec::new();
         for (spot, plan) in due {
-            if let Some(batch) = self.batch(spot, *plan)? {
-                batches.push((spot.clone(), *plan, batch));
+            if let Some(made) = self.batch(spot, *plan)? {
+                batches.push((spot.clone(), *plan, made));
             }
         }
         let plans: Vec<_> = batches.iter().map(|(s, plan, _)| (s.clone(), plan.first, plan.to_string())).collect();
@@ -264,7 +269,7 @@ impl<S: SinkStation> Sink<S> {
             return Ok(());
         }
         self.faults.hit(&self.id, Point::AfterPlan)?;
-        for (spot, _, batch) in &batches {
+        for (spot, _, Made { batch, .. }) in &batches {
             let (topic, partition) = (&batch.topic, spot.1);
             let mut token = format!("{topic}:{partition}:{}-{}", batch.first, batch.last);
             if self.settings.plants(Planted::TokenFromTime) {
@@ -278,10 +283,11 @@ impl<S: SinkStation> Sink<S> {
         let ends: Vec<_> = batches.iter().map(|(s, plan, _)| (s.clone(), plan.last + 1, String::new())).collect();
         if self.commit(&ends)? {
             self.faults.hit(&self.id, Point::AfterInsertCommit)?;
-            for (spot, plan, batch) in &batches {
+            for (spot, plan, made) in &batches {
                 if let Some(pile) = self.piles.get_mut(spot) {
                     let records = pile.done(plan.last);
-                    self.metrics.record_in(&batch.topic, records);
+                    made.refused.iter().for_each(|refused| pile.brake.count(*refused));
+                    self.metrics.record_in(&spot.0, records);
                 }
             }
         }
@@ -291,17 +297,19 @@ impl<S: SinkStation> Sink<S> {
     }
 
     /// The rows of a planned range; dead letters are durable before it. `None` while it waits.
-    fn batch(&mut self, spot: &Spot, plan: Plan) -> Result<Option<SinkBatch<S::Row>>, Fault> {
+    fn batch(&mut self, spot: &Spot, plan: Plan) -> Result<Option<Made<S::Row>>, Fault> {
         let Some(pile) = self.piles.get_mut(spot) else { return Ok(None) };
         let mut rows = Vec::new();
-        let mut letters = Vec::new();
+        let (mut letters, mut refused) = (Vec::new(), Vec::new());
         for record in pile.records().iter().take_while(|record| record.offset <= plan.last) {
             let view = record.view();
             if let Some(reason) = self.station.waits(&view) {
                 pile.waits_for = Some(reason);
                 return Ok(None);
             }
-            match self.station.rows(&view) {
+            let made = rows_of(&self.station, &view);
+            refused.push(made.is_err());
+            match made {
                 Ok(made) => rows.extend(made),
                 Err(reject) => letters.push((dead_letter(&self.station, record, &reject), reject)),
             }
@@ -314,7 +322,7 @@ impl<S: SinkStation> Sink<S> {
         }
         let (topic, partition) = (Arc::clone(&spot.0), spot.1);
         let Plan { first, last } = plan;
-        Ok(Some(SinkBatch { topic, partition, first, last, rows }))
+        Ok(Some(Made { batch: SinkBatch { topic, partition, first, last, rows }, refused }))
     }
 
     /// Inserts one batch, however long the database is away; false if the partitions are no
@@ -399,7 +407,7 @@ impl<S: SinkStation> Sink<S> {
                 self.member.resume(std::slice::from_ref(spot))?;
             }
         }
-        if self.drift_at.elapsed() >= DRIFT_EVERY {
+        if self.drift_at.elapsed_ms() >= self.settings.idle_commit_ms {
             self.drift_at = Stamp::now();
             let drifted =
                 self.piles.iter_mut().filter_map(|(spot, pile)| Some((spot.clone(), pile.drifted()?, String::new())));
@@ -434,6 +442,11 @@ impl<S: SinkStation> Sink<S> {
             self.metrics.lag(topic, *partition, (end - pile.next()).max(0), age_ms);
             let waits = i64::from(pile.waits_for.is_some());
             self.metrics.waiting(topic, *partition).set(waits);
+            let stopped = pile.brake.stopped();
+            self.metrics.stopped(topic, *partition).set(i64::from(stopped));
+            if stopped {
+                tracing::error!(%topic, partition, "partition stopped: too many records were refused");
+            }
         }
     }
 
@@ -455,6 +468,12 @@ impl<S: SinkStation> Sink<S> {
             }
         }
     }
+}
+
+/// The rows of a record; a panic is the record's fault, for the same record gives the same.
+fn rows_of<S: SinkStation>(station: &S, record: &InputRecord<'_>) -> Result<Vec<S::Row>, Reject> {
+    let made = catch_unwind(AssertUnwindSafe(|| station.rows(record)));
+    made.unwrap_or_else(|_| Err(Reject::new("panic", "making its rows panicked")))
 }
 
 fn dead_letter<S: SinkStation>(station: &S, record: &Record, reject: &Reject) -> Output {

@@ -3,10 +3,11 @@
 //! The loop never polls while a transaction is open. So the rebalance callback, which only polling
 //! can run, never meets open work, and a transaction never spans a rebalance.
 
-use crate::Timestamp;
 use crate::batch::Batch;
 use crate::clock::{self, Stamp};
 use crate::faults::Point;
+use crate::feed::Feed;
+use crate::journal::Journal;
 use crate::kafka::consumer::{Member, Probe, Reader, Rebalance};
 use crate::kafka::producer::TxnProducer;
 use crate::kafka::{Fault, Record};
@@ -18,6 +19,7 @@ use crate::reply::Returned;
 use crate::run::Shared;
 use crate::station::{Performer, Station};
 use crate::watchdog::Watchdog;
+use crate::{Reject, Timestamp};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -27,9 +29,6 @@ use std::time::Duration;
 const QUIET: Duration = Duration::from_millis(100);
 /// How soon a blocked head is looked at again.
 const BLOCKED: Duration = Duration::from_millis(10);
-/// Positions past markers are committed this often even without records.
-pub(crate) const DRIFT_EVERY: Duration = Duration::from_secs(60);
-
 pub(crate) type Way<T> = (Sender<T>, Receiver<T>);
 
 /// One loop.
@@ -42,12 +41,15 @@ pub(crate) struct Slot<S: Station, P: Performer<S>> {
     pub(crate) config: Option<Reader>,
     pub(crate) lanes: Vec<Lane<S>>,
     pub(crate) renewed_ms: Arc<AtomicI64>,
+    /// Whether the configuration topics were read to where they ended at the assignment.
+    pub(crate) configured: bool,
     pub(crate) producer: TxnProducer,
     pub(crate) watchdog: Watchdog,
+    pub(crate) journal: Journal,
     pub(crate) wake: Way<()>,
     pub(crate) outcomes: Way<Returned<S::Outcome>>,
     pub(crate) open: Arc<AtomicUsize>,
-    poison: Option<Poison>,
+    pub(crate) poison: Option<Poison>,
     pub(crate) alone: usize,
     pub(crate) aborts: u32,
     pub(crate) transactions: u64,
@@ -56,6 +58,8 @@ pub(crate) struct Slot<S: Station, P: Performer<S>> {
     pub(crate) watermarks_at: Stamp,
     pub(crate) gauges_at: Stamp,
     pub(crate) drift_at: Stamp,
+    /// Positions past markers are due for a commit of their own.
+    pub(crate) drifting: bool,
 }
 
 impl<S: Station, P: Performer<S>> Slot<S, P> {
@@ -82,12 +86,14 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             probe: Probe::new(settings, &id)?,
             config,
             lanes: Vec::new(),
+            configured: true,
             renewed_ms: Arc::new(AtomicI64::new(clock::now().as_ms())),
             producer,
             watchdog,
             wake,
             outcomes: unbounded(),
             open: Arc::default(),
+            journal: Journal::open(shared.settings.state_dir.as_deref(), &id)?,
             poison: None,
             alone: 0,
             aborts: 0,
@@ -97,6 +103,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             watermarks_at: now,
             gauges_at: now,
             drift_at: now,
+            drifting: false,
             id,
             shared,
         })
@@ -107,6 +114,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         while !self.shared.shutdown.requested() {
             self.turn()?;
         }
+        self.digest("left");
         let Self { watchdog, member, producer, lanes, id, .. } = self;
         lanes.iter().for_each(|lane| lane.lease.end());
         watchdog.watch("close", Duration::from_secs(7), || drop((member, producer)));
@@ -128,7 +136,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         }
         self.hit(Point::AfterCollect)?;
         let began = Stamp::now();
-        let worked = self.work();
+        let worked = self.work_noted()?;
         self.metrics().spent(Phase::Process, began.elapsed().as_secs_f64());
         match worked {
             Ok(batch) => {
@@ -150,9 +158,11 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         if !self.plants(Planted::LeaseNeverEnds) {
             self.lanes.iter().for_each(|lane| lane.lease.end());
         }
+        self.digest("left");
         self.lanes.clear();
         self.poison = None;
         self.alone = 0;
+        self.configured = true;
         match rebalance {
             Rebalance::Revoked => {
                 tracing::info!(slot = self.id, "partitions revoked");
@@ -270,21 +280,34 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             }
         }
         let moment = Moment { clock: clock::now(), slack_ms: self.shared.settings.merge_slack_ms };
+        let is_careful = self.journal.is_careful();
         let limit = match (self.crowded(), self.alone) {
             (true, _) => 0,
-            (false, 0) => self.shared.settings.batch_records_max,
+            (false, 0) if !is_careful => self.shared.settings.batch_records_max,
             (false, _) => 1,
         };
+        let journal = is_careful.then_some(&self.journal);
         let mut batch = Batch::new();
         let lanes = self.lanes.len();
         for i in 0..lanes {
             let left = limit.saturating_sub(batch.records);
             let fair = left.div_ceil(lanes - i);
-            let budget = Budget { records: fair, poison: self.poison.as_ref() };
+            let budget = Budget { records: fair, poison: self.poison.as_ref(), journal };
             let lane = &mut self.lanes[(self.turns + i) % lanes];
             lane.work(&self.shared.station, moment, &budget, &mut batch)?;
         }
         Ok(batch)
+    }
+
+    /// Works with the crash journal open: a death in between is remembered.
+    fn work_noted(&mut self) -> Result<Result<Batch<S::Request>, Failure>, Fault> {
+        if self.shared.settings.state_dir.is_some() && !self.journal.is_careful() {
+            let feeds = self.lanes.iter().flat_map(|lane| &lane.feeds);
+            self.journal.batch(&feeds.filter_map(Feed::span).collect::<Vec<_>>())?;
+        }
+        let worked = self.work();
+        self.journal.worked()?;
+        Ok(worked)
     }
 
     /// A turn whose work panicked: nothing was sent. The same records come again, one by one.
@@ -298,7 +321,8 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         tracing::error!(slot = self.id, record = coordinates, tries, detail, "processing panicked");
         let taken: usize = self.lanes.iter().map(Lane::taken).sum();
         self.alone = self.alone.max(taken);
-        self.poison = Some(Poison { coordinates, tries });
+        let reject = Reject::new("panic", "processing panicked each time");
+        self.poison = Some(Poison { coordinates, tries, reject });
         self.roll_back();
         Ok(())
     }

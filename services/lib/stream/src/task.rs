@@ -179,6 +179,12 @@ impl<M: Machine> Task<M> {
         self.state.tables().iter().map(|table| (table.name(), table.rows())).collect()
     }
 
+    /// Rows and fingerprint of each table of the machine; equal tables have equal fingerprints,
+    /// across processes and builds.
+    pub(crate) fn digests(&mut self) -> Vec<(&'static str, usize, u64)> {
+        self.state.tables().iter().map(|table| (table.name(), table.rows(), fingerprint(&table.dump()))).collect()
+    }
+
     /// Every row of every table of the machine, encoded, and the size of each index.
     pub(crate) fn dump(&mut self) -> Dump {
         let tables = self.state.tables().iter().map(|t| (t.name(), t.dump())).collect();
@@ -188,3 +194,13 @@ impl<M: Machine> Task<M> {
 
 /// Tables with their encoded rows, and index sizes.
 pub(crate) type Dump = (Vec<(&'static str, Vec<(Vec<u8>, Vec<u8>)>)>, Vec<usize>);
+
+/// FNV-1a over the lengths and bytes of all rows, cut to what a metric can show exactly.
+fn fingerprint(rows: &[(Vec<u8>, Vec<u8>)]) -> u64 {
+    let length = |part: &[u8]| u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes();
+    let parts = rows.iter().flat_map(|(key, value)| [key, value]);
+    let bytes = parts.flat_map(|part| length(part).into_iter().chain(part.iter().copied()));
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    hash >> 12
+}

@@ -168,7 +168,7 @@ impl TxnProducer {
     ) -> Result<(), Fault> {
         let began = Stamp::now();
         let result = self.retry(name, call);
-        self.doubt |= began.elapsed() > SLOW;
+        self.doubt |= is_slow(began.elapsed());
         result
     }
 
@@ -192,6 +192,10 @@ impl TxnProducer {
             }
         }
     }
+}
+
+fn is_slow(took: Duration) -> bool {
+    took > SLOW
 }
 
 /// A record about to be sent.
@@ -278,5 +282,20 @@ impl PlainProducer {
             }
             tokio::time::sleep(QUEUE_PAUSE).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_or_a_slow_call_leaves_a_producer_in_doubt() {
+        let reports = Reports::default();
+        assert!(!reports.doubt.load(Ordering::Acquire));
+        let error = KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure);
+        reports.error(error, "disconnected");
+        assert!(reports.doubt.load(Ordering::Acquire));
+        assert!(!is_slow(SLOW) && is_slow(SLOW + Duration::from_millis(1)));
     }
 }

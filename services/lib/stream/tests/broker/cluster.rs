@@ -77,6 +77,16 @@ impl Running {
         values.map(|value| value.get_counter().get_value() as u64).sum()
     }
 
+    /// The value of a gauge, the first with these labels.
+    pub(crate) fn gauge(&self, metric: &str, labels: &[(&str, &str)]) -> Option<i64> {
+        gauge(&self.registry, metric, labels)
+    }
+
+    /// What its metrics show, even after its end.
+    pub(crate) fn registry(&self) -> prometheus::Registry {
+        self.registry.clone()
+    }
+
     /// Waits for its end.
     pub(crate) fn ended(self) -> Result<(), RunError> {
         self.thread.join().unwrap()
@@ -232,10 +242,34 @@ fn plan(name: String, partitions: i32, config: &[(&str, &str)]) -> TopicPlan {
 
 /// Looks again until the predicate holds; fails with what it last saw.
 pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> Result<(), String>) {
-    let deadline = Stamp::now().plus(Duration::from_secs(30));
+    let deadline = Stamp::now().plus(Duration::from_secs(60));
     loop {
         let Err(saw) = holds() else { return };
-        assert!(!deadline.remaining().is_zero(), "waited 30 s for {what}; last saw {saw}");
+        assert!(!deadline.remaining().is_zero(), "waited 60 s for {what}; last saw {saw}");
         std::thread::park_timeout(Duration::from_millis(20));
     }
+}
+
+/// The value of a gauge, the first with these labels.
+pub(crate) fn gauge(registry: &prometheus::Registry, metric: &str, labels: &[(&str, &str)]) -> Option<i64> {
+    let families = registry.gather();
+    let family = families.iter().find(|family| family.name() == metric)?;
+    let mut values = family.get_metric().iter();
+    let value = values.find(|value| {
+        let has = |(name, wanted): &(&str, &str)| {
+            value.get_label().iter().any(|label| label.name() == *name && label.value() == *wanted)
+        };
+        labels.iter().all(has)
+    });
+    value.map(|value| value.get_gauge().get_value() as i64)
+}
+
+/// Waits until the service's group has committed the end of `in`, which is at this offset.
+pub(crate) fn wait_for_position(cluster: &Cluster, end: i64) {
+    let admin = Admin::new(&cluster.settings).unwrap();
+    let group = ServiceName::new(&cluster.service).group();
+    wait_for("the position", || match admin.group(&group, &[cluster.topic("in")]).unwrap()[..] {
+        [ref at] if at.committed == Some(end) && at.end == end => Ok(()),
+        ref other => Err(format!("{other:?}")),
+    });
 }

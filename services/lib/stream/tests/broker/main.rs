@@ -3,6 +3,8 @@
 //! `counter` is a complete station in miniature, the living example of how one is made.
 
 #[cfg(test)]
+mod child;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod counter;
@@ -12,5 +14,15 @@ mod exactly_once;
 mod faulty;
 #[cfg(test)]
 mod following;
+#[cfg(test)]
+mod group;
+#[cfg(test)]
+mod hanging;
+#[cfg(test)]
+mod leaving;
+#[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod poison;
 #[cfg(test)]
 mod sink;

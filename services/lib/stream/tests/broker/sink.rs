@@ -1,6 +1,7 @@
 //! The sink: a batch is the same batch however often it comes.
 
-use crate::cluster::{Cluster, wait_for};
+use crate::cluster::{Cluster, wait_for, wait_for_position};
+use crate::peer::Peer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use stream::faults::{POINTS, Part};
@@ -38,6 +39,7 @@ impl SinkStation for Lines {
         let text = String::from_utf8_lossy(record.payload.unwrap_or_default());
         match text.as_ref() {
             "bad" => Err(Reject::new("bad", "told so")),
+            "explode" => panic!("told to explode"),
             _ => Ok(vec![format!("{} {text}", record.offset)]),
         }
     }
@@ -166,6 +168,35 @@ fn a_database_that_is_away_is_waited_for_and_bad_records_are_set_aside() {
     expected.extend(numbered(6, 9));
     assert_eq!(wait_for_rows(&database, 8), expected);
     assert_eq!(cluster.texts("in.dlq"), [format!("{}-0@5 bad", cluster.topic("in"))]);
+    shutdown.request();
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_record_whose_rows_panic_is_set_aside_and_a_flood_of_them_stops_the_partition() {
+    let cluster = Cluster::new("sinkpanic", 1);
+    let database = Database::default();
+    let settings = KafkaSettings { batch_records_max: 20, ..cluster.settings.clone() };
+    cluster.send("in", "a", &vec!["explode".to_owned(); 50]);
+    cluster.send("in", "a", &sent(0, 30));
+    let (shutdown, thread) = start(&cluster, &database, &settings);
+    let letters = cluster.wait_for_texts("in.dlq", 50);
+    assert!(letters.iter().all(|letter| letter.ends_with(" panic")), "{letters:?}");
+    shutdown.request();
+    thread.join().unwrap().unwrap();
+    let rows = database.0.lock().unwrap().rows.len();
+    assert!(rows <= 10, "stopped with the batch that held the fiftieth: {rows} rows");
+}
+
+#[test]
+fn a_sink_commits_positions_past_markers_without_records() {
+    let cluster = Cluster::new("sinkidle", 1);
+    let peer = Peer::begin(&cluster);
+    peer.write(&cluster.topic("in"), b"a", b"line");
+    peer.abort();
+    let settings = KafkaSettings { idle_commit_ms: 200, ..cluster.settings.clone() };
+    let (shutdown, thread) = start(&cluster, &Database::default(), &settings);
+    wait_for_position(&cluster, 2);
     shutdown.request();
     thread.join().unwrap().unwrap();
 }
