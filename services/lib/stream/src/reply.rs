@@ -90,3 +90,21 @@ impl Lease {
         !self.ended.load(Ordering::Acquire) && age < self.valid_ms
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_ends_with_the_assignment_and_while_the_loop_stands_still() {
+        let renewed = Arc::new(AtomicI64::new(clock::now().as_ms()));
+        let lease = Lease::new(Arc::clone(&renewed), 3_600_000);
+        assert!(lease.held());
+        renewed.fetch_sub(3_600_000, Ordering::Release);
+        assert!(!lease.held(), "suspended for too long");
+        renewed.store(clock::now().as_ms(), Ordering::Release);
+        assert!(lease.held());
+        lease.end();
+        assert!(!lease.held(), "the partition is somebody else's");
+    }
+}

@@ -1,9 +1,13 @@
-//! A service in a process of its own, so that it can die, be stopped and get signals.
+//! A service in a process of its own, so that it can die, be stopped and get signals: this test
+//! binary once more, told by its environment to run the service in place of the one test below.
 
 use crate::cluster::{Cluster, settings, wait_for};
 use crate::counter::{CounterStation, Oracle};
+use crate::exactly_once::{lines, totals};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use stream::clock::Stamp;
 use stream::{KafkaSettings, Progress, ServiceName, Setup, Shutdown};
 
 /// A running process; killed when dropped.
@@ -14,7 +18,7 @@ impl Process {
     pub(crate) fn start(cluster: &Cluster, settings: &KafkaSettings) -> Self {
         let state_dir = settings.state_dir.as_ref().map(|dir| dir.display().to_string());
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child::a_process_of_its_own", "--ignored"])
+            .args(["--exact", "child::a_service_under_load_leaves_in_order_within_fifteen_seconds"])
             .env("WEFT_KAFKA__BOOTSTRAP", &settings.bootstrap)
             .env("WEFT_TEST_SERVICE", &cluster.service)
             .env("WEFT_TEST_FAULTS", &settings.faults)
@@ -61,19 +65,19 @@ pub(crate) fn aborted(status: ExitStatus) -> bool {
     status.signal() == Some(6)
 }
 
-#[test]
-#[ignore = "other tests start it, in a process of its own"]
-#[expect(clippy::disallowed_methods, reason = "the process is told by its environment what to run")]
-fn a_process_of_its_own() {
-    let told = |name| std::env::var(name).expect("other tests start this one");
-    let number = |name| told(name).parse().unwrap();
-    let service = told("WEFT_TEST_SERVICE");
-    let state_dir = Some(told("WEFT_TEST_STATE_DIR")).filter(|dir| !dir.is_empty());
+#[expect(clippy::disallowed_methods, reason = "a process is told by its environment what to run")]
+fn told(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// What a process does that was told to be a service.
+fn serve(service: String) {
+    let number = |name| told(name).unwrap().parse().unwrap();
     let setup = Setup {
         service: ServiceName::new(&service),
         settings: KafkaSettings {
-            faults: told("WEFT_TEST_FAULTS"),
-            state_dir: state_dir.map(Into::into),
+            faults: told("WEFT_TEST_FAULTS").unwrap_or_default(),
+            state_dir: told("WEFT_TEST_STATE_DIR").map(Into::into),
             transaction_timeout_ms: number("WEFT_TEST_TRANSACTION_MS"),
             session_timeout_ms: number("WEFT_TEST_SESSION_MS"),
             ..settings()
@@ -84,4 +88,24 @@ fn a_process_of_its_own() {
     };
     let station = CounterStation { output: format!("{service}.out"), inputs: service };
     stream::run(setup, station, Oracle).unwrap();
+}
+
+#[test]
+fn a_service_under_load_leaves_in_order_within_fifteen_seconds() {
+    if let Some(service) = told("WEFT_TEST_SERVICE") {
+        return serve(service);
+    }
+    let cluster = Cluster::new("leave", 1);
+    let mut process = Process::start(&cluster, &cluster.settings);
+    for _ in 0..20 {
+        cluster.send("in", "a", &lines("add a 1", 500));
+    }
+    cluster.wait_for_texts("out", 1);
+    let began = Stamp::now();
+    process.signal("TERM");
+    let status = process.wait();
+    assert!(status.success() && began.elapsed() < Duration::from_secs(15), "{status} after {} ms", began.elapsed_ms());
+    let running = cluster.start();
+    assert_eq!(cluster.wait_for_texts("out", 10_000), totals(1, 10_000));
+    running.stop().unwrap();
 }

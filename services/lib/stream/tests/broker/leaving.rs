@@ -5,25 +5,7 @@ use crate::cluster::{Cluster, gauge, wait_for};
 use crate::exactly_once::{lines, totals};
 use std::time::Duration;
 use stream::KafkaSettings;
-use stream::clock::Stamp;
 use stream::planted::Planted;
-
-#[test]
-fn a_service_under_load_leaves_in_order_within_fifteen_seconds() {
-    let cluster = Cluster::new("leave", 1);
-    let mut process = Process::start(&cluster, &cluster.settings);
-    for _ in 0..20 {
-        cluster.send("in", "a", &lines("add a 1", 500));
-    }
-    cluster.wait_for_texts("out", 1);
-    let began = Stamp::now();
-    process.signal("TERM");
-    let status = process.wait();
-    assert!(status.success() && began.elapsed() < Duration::from_secs(15), "{status} after {} ms", began.elapsed_ms());
-    let running = cluster.start();
-    assert_eq!(cluster.wait_for_texts("out", 10_000), totals(1, 10_000));
-    running.stop().unwrap();
-}
 
 #[test]
 fn a_second_signal_ends_a_process_at_once() {
