@@ -39,6 +39,11 @@ test: build ## Every test, on real Kafka, registry and ClickHouse
 	$(STACK) run --bare --fresh --dir $(TEST_STACK) --base free --only kafka,registry,clickhouse -- \
 		env WEFT_TEST_STACK=$(TEST_STACK) cargo test --workspace --no-fail-fast
 
+.PHONY: kernels
+kernels: setup ## Write what `weft-kernels check` compares instruction counts with
+	cargo build --workspace --bin weft-kernels
+	$(BIN)/weft-kernels update
+
 .PHONY: demo
 demo: build ## Stack, services and a day's journeys until Ctrl-C; ONCE=1 ends by itself
 	@$(STACK) run --supervise -- $(BIN)/weft-demo $(if $(filter-out 0,$(ONCE)),--once)

@@ -2,8 +2,10 @@
 //!
 //! Encoding goes from the struct straight to bytes with the schema that was compiled in; its id
 //! was looked up once at start. Decoding uses the *writer's* schema straight into the struct, so
-//! a field that an old writer lacked takes its serde default. What that path cannot skip (a kind
-//! or a nested record that only a newer writer knows) is read through Avro's own resolution.
+//! a field that an old writer lacked takes its serde default. What that path cannot fit is read
+//! through Avro's own resolution.
+//!
+//! Both ways are `avro`'s; resolution and JSON are apache_avro's.
 //!
 //! schema_registry_converter fetches schemas; the framing is done here, because its own codec
 //! goes through `apache_avro::types::Value`, 6–20 times slower.
@@ -14,11 +16,11 @@ use std::time::Duration;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
-use apache_avro::writer::datum::GenericDatumWriter;
 use schema_registry_converter::async_impl::schema_registry::{SrSettings, get_schema_by_id};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::avro::Node;
 use crate::records::{DeadLetter, Record};
 use crate::topics::{Topic, dead_letter_topic};
 
@@ -114,7 +116,7 @@ impl CodecError {
 struct TopicWriter {
     id: u32,
     record: &'static str,
-    writer: GenericDatumWriter<'static>,
+    schema: Node,
 }
 
 /// Encodes and decodes the records of the topics it was made for.
@@ -129,7 +131,8 @@ pub struct Codec {
 /// One writer's schema.
 struct Reader {
     schema: &'static Schema,
-    direct: GenericDatumReader<'static>,
+    /// None: it holds what weft itself never writes.
+    direct: Option<Node>,
 }
 
 struct Registry {
@@ -172,11 +175,11 @@ impl Codec {
         let mut ours = HashMap::new();
         for (name, record, text) in subjects(topics) {
             let id = id_of(&name);
-            let schema = parse_for_ever(text).expect("compiled-in schemas parse; tests/schemas.rs");
-            let writer = GenericDatumWriter::builder(schema).build().expect("compiled-in schemas resolve");
-            readers.entry(id).or_insert_with(|| Arc::new(reader(schema)));
-            ours.insert(record, schema);
-            writers.insert(name, TopicWriter { id, record, writer });
+            let reader = reader(text).expect("compiled-in schemas parse; tests/schemas.rs");
+            ours.insert(record, reader.schema);
+            let schema = reader.direct.clone().expect("compiled-in schemas are of weft's kind; tests/schemas.rs");
+            writers.insert(name, TopicWriter { id, record, schema });
+            readers.entry(id).or_insert_with(|| Arc::new(reader));
         }
         Self { writers, ours, readers: RwLock::new(readers), registry: None }
     }
@@ -196,7 +199,7 @@ impl Codec {
         let mut bytes = Vec::with_capacity(512);
         bytes.push(MAGIC);
         bytes.extend_from_slice(&target.id.to_be_bytes());
-        target.writer.write_ser(&mut bytes, record).map_err(|error| unencodable(brief(&error)))?;
+        target.schema.write(record, &mut bytes).map_err(|error| unencodable(brief(&error)))?;
         Ok(bytes)
     }
 
@@ -209,10 +212,13 @@ impl Codec {
     pub fn decode<R: Record>(&self, bytes: &[u8]) -> Result<R, CodecError> {
         let (id, datum) = unframe(bytes)?;
         let reader = self.reader(id)?;
-        reader.direct.read_deser::<R>(&mut &*datum).or_else(|error| {
-            self.resolve(reader.schema, datum)
-                .ok_or_else(|| CodecError::Undecodable { record: R::NAME, detail: brief(&error) })
-        })
+        let direct = reader.direct.as_ref().map(|schema| schema.read::<R>(datum));
+        let detail = match direct {
+            Some(Ok(record)) => return Ok(record),
+            Some(Err(error)) => brief(&error),
+            None => "its schema cannot be fitted to ours".to_owned(),
+        };
+        self.resolve(reader.schema, datum).ok_or(CodecError::Undecodable { record: R::NAME, detail })
     }
 
     /// Reads with the writer's schema and fits the value to ours; many times slower.
@@ -231,7 +237,8 @@ impl Codec {
         let (id, mut datum) = unframe(bytes)?;
         let reader = self.reader(id)?;
         let undecodable = |detail: String| CodecError::Undecodable { record: "record", detail };
-        let value = reader.direct.read_value(&mut datum).map_err(|error| undecodable(brief(&error)))?;
+        let plain = GenericDatumReader::builder(reader.schema).build();
+        let value = plain.and_then(|plain| plain.read_value(&mut datum)).map_err(|error| undecodable(brief(&error)))?;
         serde_json::Value::try_from(value).map_err(|error| undecodable(error.to_string()))
     }
 
@@ -258,9 +265,8 @@ impl Codec {
                 CodecError::UnknownSchema(id)
             }
         })?;
-        let schema = parse_for_ever(&fetched.schema)
-            .map_err(|error| CodecError::Undecodable { record: "schema", detail: error.to_string() })?;
-        let reader = Arc::new(reader(schema));
+        let reader = reader(&fetched.schema).map_err(|detail| CodecError::Undecodable { record: "schema", detail })?;
+        let reader = Arc::new(reader);
         self.readers.write().expect("no holder of this lock panics").insert(id, Arc::clone(&reader));
         Ok(reader)
     }
@@ -273,20 +279,18 @@ fn unframe(bytes: &[u8]) -> Result<(u32, &[u8]), CodecError> {
     }
 }
 
-/// The encoder's errors spell out the whole schema before they say what is wrong with the value.
-fn brief(error: &apache_avro::Error) -> String {
+/// Long enough for a person, short enough for a header; apache_avro spells out whole schemas before it
+/// says what is wrong.
+fn brief(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     text.rsplit_once("}): ").map_or(text.as_str(), |(_, what)| what).chars().take(DETAIL_CHARS_MAX).collect()
 }
 
-fn reader(schema: &'static Schema) -> Reader {
-    let direct = GenericDatumReader::builder(schema).build().expect("a schema that parsed resolves");
-    Reader { schema, direct }
-}
-
 /// Schemas are few and live as long as the process.
-fn parse_for_ever(text: &str) -> Result<&'static Schema, apache_avro::Error> {
-    Ok(Box::leak(Box::new(Schema::parse_str(text)?)))
+fn reader(text: &str) -> Result<Reader, String> {
+    let schema = Schema::parse_str(text).map_err(|error| error.to_string())?;
+    let direct = Node::parse(text).ok();
+    Ok(Reader { schema: Box::leak(Box::new(schema)), direct })
 }
 
 /// (topic, record, schema) of every subject these topics need.

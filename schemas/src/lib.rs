@@ -5,6 +5,7 @@
 //! [`ids`] (how ids and keys are derived), [`config`] (what `weft apply` puts on the
 //! configuration topic), [`codec`] (bytes).
 
+mod avro;
 pub mod codec;
 pub mod config;
 pub mod ids;

@@ -31,6 +31,23 @@ impl Environment {
     }
 }
 
+/// What the stack signs with.
+#[derive(Clone)]
+pub struct Secrets {
+    /// Makes customer keys.
+    pub key: String,
+    /// Signs tokens.
+    pub token: String,
+}
+
+/// The secrets of the running stack.
+///
+/// # Errors
+/// If one is not set, with the way out.
+pub fn secrets() -> anyhow::Result<Secrets> {
+    Ok(Secrets { key: variable("WEFT_KEY_SECRET")?, token: variable("WEFT_TOKEN_SECRET")? })
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn variable(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| format!("{name} is not set: run `make bench WORKLOAD=…`, which starts a stack"))

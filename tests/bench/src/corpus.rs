@@ -33,16 +33,22 @@ fn share(chance: u64) -> f64 {
 /// What is generated.
 pub struct Corpus {
     seed: u64,
+    first: u64,
     customers: Vec<(CustomerKey, u8)>,
 }
 
 impl Corpus {
     /// So many customers.
     pub fn new(seed: u64, customers: u64) -> Self {
+        Self::from(seed, 0, customers)
+    }
+
+    /// So many customers, the first `first` ones left out: nobody else than in a corpus of those.
+    pub fn from(seed: u64, first: u64, customers: u64) -> Self {
         let weights: Vec<f64> = (1..=TENANTS).map(|rank| (rank as f64).powf(-ZIPF_EXPONENT)).collect();
         let total: f64 = weights.iter().sum();
         let secret = KeySecret::new("weft-bench");
-        let customers = (0..customers).map(|number| {
+        let customers = (first..first + customers).map(|number| {
             let mut left = share(mixed(seed ^ mixed(number))) * total;
             let rank = weights.iter().position(|weight| {
                 left -= weight;
@@ -52,7 +58,7 @@ impl Corpus {
             let key = CustomerKey::derive(&secret, &tenant_id(tenant), "whatsapp", &"main".into(), &phone(number));
             (key, tenant)
         });
-        Self { seed, customers: customers.collect() }
+        Self { seed, first, customers: customers.collect() }
     }
 
     /// How many customers there are.
@@ -90,7 +96,7 @@ impl Corpus {
             account_id: Some("main".into()),
             customer_key: Some(key),
             customer: Some(Customer {
-                id: phone(customer),
+                id: phone(self.first + customer),
                 id_type: "phone".to_owned(),
                 display_name: Some(format!("Customer {customer}")),
                 ..Customer::default()

@@ -7,7 +7,7 @@ use schemas::records::{
     ConversationEvent, ConversationEventKind, Direction, InboundEvent, InboundKind, MessageAdded, Sender, SenderKind,
 };
 use schemas::topics::CHANNEL_INBOUND;
-use stream::{Change, InputRecord, Machine, State, Station, Timestamp};
+use stream::{Change, InputRecord, Machine, Scope, State, Station, Timestamp};
 use threading::ThreadingStation;
 use threading::core::Threading;
 use threading::core::effect::Effect;
@@ -90,16 +90,35 @@ impl<'a> Rooms<'a> {
                 table.settle();
             }
             effects.extend(Threading.apply(&mut self.state, event, Timestamp::from_ms(self.now)));
+            assert!(self.state.check(Scope::Touched).is_ok(), "an invariant is broken");
         }
         effects
     }
 
     /// The changed rows as the changelog carries them; final from here.
-    pub fn changes(&mut self) -> Vec<Change> {
-        let changed = self.state.tables().into_iter().flat_map(stream::Stored::drain_changes).collect();
+    pub fn changes(&mut self) -> Vec<(&'static str, Vec<Change>)> {
+        let drained = |table: &mut dyn stream::Stored| (table.name(), table.drain_changes());
+        let changed = self.state.tables().into_iter().map(drained).collect();
         self.state.tables().into_iter().for_each(stream::Stored::commit);
         self.state.indexes().into_iter().for_each(stream::Derived::commit);
         changed
+    }
+
+    /// Takes changed rows in, as a restore does.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn restore(&mut self, rows: &[(&'static str, Vec<Change>)]) -> anyhow::Result<()> {
+        let mut tables = self.state.tables();
+        for (name, changes) in rows {
+            let table = tables.iter_mut().find(|table| table.name() == *name).context("a table of this state")?;
+            for (key, value) in changes {
+                table.restore(key, value.as_deref())?;
+            }
+        }
+        tables.into_iter().for_each(stream::Stored::restored);
+        self.state.rebuild();
+        Ok(())
     }
 
     /// Its state.

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod cluster;
 pub mod config;
 pub mod corpus;
+pub mod gates;
 pub mod house;
 pub mod kernels;
 pub mod options;

@@ -56,6 +56,18 @@ impl<R> Batch<R> {
         }
     }
 
+    /// Outputs by topic.
+    pub(crate) fn written(&self) -> Vec<(&str, u64)> {
+        let mut written: Vec<(&str, u64)> = Vec::new();
+        for output in &self.outputs {
+            match written.iter_mut().find(|(topic, _)| *topic == output.topic) {
+                Some((_, count)) => *count += 1,
+                None => written.push((&output.topic, 1)),
+            }
+        }
+        written
+    }
+
     /// Numbers the outputs, so that a checker can find a torn transaction.
     pub(crate) fn number(&mut self, transaction: &str) {
         let total = self.outputs.len();

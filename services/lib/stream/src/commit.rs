@@ -229,8 +229,8 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         for (topic, count) in &batch.read {
             metrics.record_in(topic, *count);
         }
-        for output in &batch.outputs {
-            metrics.record_out(&output.topic, 1);
+        for (topic, count) in batch.written() {
+            metrics.record_out(topic, count);
         }
         for (topic, reason) in &batch.letters {
             metrics.dead_letter(topic, reason);

@@ -210,6 +210,11 @@ impl<S: Station> Lane<S> {
         !held && self.feeds.iter().any(|feed| feed.buffered() > 0)
     }
 
+    /// Records read and not yet taken.
+    pub(crate) fn buffered(&self) -> usize {
+        self.feeds.iter().map(Feed::buffered).sum()
+    }
+
     /// Records taken since the last commit.
     pub(crate) fn taken(&self) -> usize {
         self.feeds.iter().map(Feed::taken).sum()

@@ -180,7 +180,10 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
     /// Fills the feeds: small and quick when quiet, large when busy.
     fn collect(&mut self) -> Result<(), Fault> {
         let settings = &self.shared.settings;
-        let (records_max, bytes_max) = (settings.batch_records_max, settings.batch_bytes_max);
+        // What could be worked on already is not added to: reading runs a batch ahead, not twenty.
+        let ready: usize = self.lanes.iter().filter(|lane| lane.ready()).map(Lane::buffered).sum();
+        let records_max = settings.batch_records_max.saturating_sub(ready).max(1);
+        let bytes_max = settings.batch_bytes_max;
         let interval = Duration::from_millis(settings.commit_interval_ms);
         let linger = Duration::from_millis(settings.linger_ms);
         let began = Stamp::now();
@@ -289,11 +292,11 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         let journal = is_careful.then_some(&self.journal);
         let mut batch = Batch::new();
         let lanes = self.lanes.len();
-        for i in 0..lanes {
-            let left = limit.saturating_sub(batch.records);
-            let fair = left.div_ceil(lanes - i);
-            let budget = Budget { records: fair, poison: self.poison.as_ref(), journal };
-            let lane = &mut self.lanes[(self.turns + i) % lanes];
+        let turned = |i: usize| (self.turns + i) % lanes;
+        let held: Vec<usize> = (0..lanes).map(|i| self.lanes[turned(i)].buffered()).collect();
+        for (i, records) in shares(limit, &held).into_iter().enumerate() {
+            let budget = Budget { records, poison: self.poison.as_ref(), journal };
+            let lane = &mut self.lanes[turned(i)];
             lane.work(&self.shared.station, moment, &budget, &mut batch)?;
         }
         Ok(batch)
@@ -352,5 +355,46 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
 
     pub(crate) fn open_requests(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+}
+
+/// How many records each lane may take of `limit` together, by how many it holds: evenly, and what
+/// one lane does not need goes to the others. A lane that holds none may look at its deadlines.
+fn shares(limit: usize, held: &[usize]) -> Vec<usize> {
+    let mut shares = vec![0; held.len()];
+    let mut left = limit;
+    loop {
+        let hungry = shares.iter().zip(held).filter(|(share, held)| share < held).count();
+        if hungry == 0 || left == 0 {
+            break;
+        }
+        let fair = left.div_ceil(hungry);
+        for (share, held) in shares.iter_mut().zip(held) {
+            let more = fair.min(held - *share).min(left);
+            *share += more;
+            left -= more;
+        }
+    }
+    if limit > 0 {
+        shares.iter_mut().zip(held).filter(|(_, held)| **held == 0).for_each(|(share, _)| *share = 1);
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_lane_does_not_need_goes_to_the_others() {
+        assert_eq!(shares(5000, &[20_000, 20_000]), [2500, 2500]);
+        assert_eq!(shares(5000, &[20_000, 0, 100, 0]), [4900, 1, 100, 1]);
+        assert_eq!(shares(5000, &[10, 20]), [10, 20]);
+    }
+
+    #[test]
+    fn one_record_at_a_time_is_one_record_in_all() {
+        assert_eq!(shares(1, &[0, 7, 7]), [1, 1, 0]);
+        assert_eq!(shares(0, &[0, 7]), [0, 0]);
     }
 }

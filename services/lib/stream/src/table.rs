@@ -32,8 +32,11 @@ pub trait Stored: Send {
     fn rollback(&mut self);
     /// Forgets which rows the last `apply` touched.
     fn settle(&mut self);
-    /// Takes one changelog row, outside any transaction.
+    /// Takes one changelog row, outside any transaction; it counts from [`Stored::restored`] on.
     fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), RowError>;
+    /// Ends a restore: builds the rows at once, which is several times faster than one by one and
+    /// leaves them packed.
+    fn restored(&mut self);
     /// Number of rows.
     fn rows(&self) -> usize;
     /// Forgets everything.
@@ -71,12 +74,25 @@ pub struct Table<K, V> {
     rows: BTreeMap<K, V>,
     undo: BTreeMap<K, Option<V>>,
     touched: Vec<K>,
+    restoring: Vec<(K, Option<V>)>,
+    /// So many rows of a restore are looked through for keys that came again.
+    packed_at: usize,
 }
+
+/// A restore looks for keys that came again not before it has so many rows.
+const PACKED_MIN: usize = 1 << 16;
 
 impl<K, V> Table<K, V> {
     /// An empty table; the name is part of its changelog's topic.
     pub const fn new(name: &'static str) -> Self {
-        Self { name, rows: BTreeMap::new(), undo: BTreeMap::new(), touched: Vec::new() }
+        Self {
+            name,
+            rows: BTreeMap::new(),
+            undo: BTreeMap::new(),
+            touched: Vec::new(),
+            restoring: Vec::new(),
+            packed_at: PACKED_MIN,
+        }
     }
 
     /// Number of rows.
@@ -189,11 +205,20 @@ where
     fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), RowError> {
         let failed = |detail| RowError { table: self.name, detail };
         let key = decode(key).map_err(failed)?;
-        match value {
-            Some(bytes) => self.rows.insert(key, decode(bytes).map_err(failed)?),
-            None => self.rows.remove(&key),
-        };
+        let value = value.map(decode).transpose().map_err(failed)?;
+        self.restoring.push((key, value));
+        if self.restoring.len() >= self.packed_at {
+            keep_last(&mut self.restoring);
+            self.packed_at = PACKED_MIN.max(self.restoring.len() * 2);
+        }
         Ok(())
+    }
+
+    fn restored(&mut self) {
+        let mut rows = std::mem::take(&mut self.restoring);
+        self.packed_at = PACKED_MIN;
+        keep_last(&mut rows);
+        self.rows = rows.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     }
 
     fn rows(&self) -> usize {
@@ -202,12 +227,26 @@ where
 
     fn clear(&mut self) {
         self.rows.clear();
+        self.restoring.clear();
         self.commit();
     }
 
     fn dump(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         self.rows.iter().map(|(key, value)| (encode(key), encode(value))).collect()
     }
+}
+
+/// Sorts by key and keeps what came last of each.
+fn keep_last<K: Ord, V>(rows: &mut Vec<(K, V)>) {
+    rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+    // `dedup_by` drops the later of two equal ones; swapped, that is the earlier.
+    rows.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            std::mem::swap(later, kept);
+        }
+        same
+    });
 }
 
 /// An ordered set derived from the tables: rolled back with them, rebuilt after a restore,
@@ -272,6 +311,12 @@ impl<T: Ord + Clone> Index<T> {
     /// The entries of a range, in order.
     pub fn range<R: RangeBounds<T>>(&self, range: R) -> btree_set::Range<'_, T> {
         self.entries.range(range)
+    }
+
+    /// Sets all entries at once, as after a restore.
+    pub fn fill(&mut self, entries: impl Iterator<Item = T>) {
+        self.entries = entries.collect();
+        self.undo.clear();
     }
 
     /// Whether the entry is there.

@@ -156,6 +156,8 @@ impl<M: Machine> Task<M> {
 
     /// Ends a restore: reads the runtime's own rows, builds the indexes, checks everything.
     pub(crate) fn restored(&mut self) -> Result<(), Broken> {
+        self.own.restored();
+        self.state.tables().into_iter().for_each(Stored::restored);
         for (key, value) in &self.own {
             match key.strip_prefix("offset/") {
                 Some(topic) => drop(self.offsets.insert(topic.to_owned(), *value)),

@@ -176,6 +176,7 @@ fn a_row_with_a_new_field_reads_an_old_one() {
     for (key, value) in old.drain_changes() {
         new.restore(&key, value.as_deref()).unwrap();
     }
+    new.restored();
     let row = new.get(&1).unwrap();
     assert_eq!((row.kept.as_str(), row.added), ("k", None));
     assert!(new.restore(&[9, 1], None).unwrap_err().to_string().contains("row version 1, got 9"));

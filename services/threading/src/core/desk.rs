@@ -4,7 +4,7 @@
 use super::effect::{Effect, Ignored, OtherName};
 use super::event::{Context, Setting, SettingKey};
 use super::state::{Name, Phase, Stint, Thread, Threads};
-use schemas::ids::{AgentId, CommandId, EventId, QueueId, StintId};
+use schemas::ids::{AgentId, CommandId, ConversationId, EventId, QueueId, StintId};
 use schemas::records::{ConversationEvent, ConversationEventKind, OwnerKind, RoutingCommand, RoutingCommandKind};
 use stream::Timestamp;
 
@@ -14,6 +14,10 @@ pub(crate) struct Desk<'a> {
     pub(crate) context: Context,
     pub(crate) now: Timestamp,
     pub(crate) effects: Vec<Effect>,
+    /// The cause as text: every id made here begins with it.
+    cause: String,
+    /// A conversation's number and id: made once, used by everything that is said.
+    conversation: Option<(u32, ConversationId)>,
 }
 
 /// Who held a stint when something was said in it.
@@ -26,7 +30,8 @@ pub(crate) struct HeldBy {
 
 impl<'a> Desk<'a> {
     pub(crate) fn new(state: &'a mut Threads, context: Context, now: Timestamp) -> Self {
-        Self { state, context, now, effects: Vec::new() }
+        let cause = context.cause.to_string();
+        Self { state, context, now, effects: Vec::new(), cause, conversation: None }
     }
 
     /// The customer's thread, if they were ever heard of.
@@ -45,6 +50,15 @@ impl<'a> Desk<'a> {
 
     pub(crate) fn put_thread(&mut self, thread: Thread) {
         self.state.put_thread(self.context.customer_key, thread);
+    }
+
+    /// The id of the conversation that counts, if the customer was ever heard of.
+    pub(crate) fn conversation_id(&mut self) -> Option<ConversationId> {
+        let thread = self.thread()?;
+        let known = self.conversation.filter(|(number, _)| *number == thread.conversations);
+        let known = known.unwrap_or_else(|| (thread.conversations, thread.conversation_id(self.context.customer_key)));
+        self.conversation = Some(known);
+        Some(known.1)
     }
 
     /// The stint that routing has to do with, live or in after-call work.
@@ -81,7 +95,7 @@ impl<'a> Desk<'a> {
     /// Says on `conversation.events` what became of the conversation that counts.
     pub(crate) fn say(&mut self, stint_id: Option<StintId>, kind: ConversationEventKind) {
         let thread = self.thread();
-        let conversation_id = thread.map(|thread| thread.conversation_id(self.context.customer_key));
+        let conversation_id = self.conversation_id();
         let event = ConversationEvent {
             event_id: self.event_id("conversation.events"),
             tenant: self.context.tenant.clone(),
@@ -100,14 +114,14 @@ impl<'a> Desk<'a> {
 
     /// Tells routing.
     pub(crate) fn tell(&mut self, stint_id: StintId, kind: RoutingCommandKind) {
-        let thread = self.thread();
+        let conversation_id = self.conversation_id();
         let command = RoutingCommand {
             event_id: self.event_id("routing.commands"),
             tenant: self.context.tenant.clone(),
             occurred_at: self.context.occurred_at,
             recorded_at: self.now.as_ms(),
-            command_id: CommandId::derive(&[&self.context.cause.to_string(), kind.name()]),
-            conversation_id: thread.map(|thread| thread.conversation_id(self.context.customer_key)),
+            command_id: CommandId::derive(&[&self.cause, kind.name()]),
+            conversation_id,
             stint_id: Some(stint_id),
             customer_key: Some(self.context.customer_key),
             kind,
@@ -128,9 +142,14 @@ impl<'a> Desk<'a> {
         self.effects.push(Effect::Ignored(why));
     }
 
+    /// The id of the view that this cause leads to: the last one counts.
+    pub(crate) fn view_id(&self) -> EventId {
+        EventId::derive(&[&self.cause, "conversation.views"])
+    }
+
     /// The id of the next record of this cause on a topic.
     pub(crate) fn event_id(&self, topic: &str) -> EventId {
-        EventId::derive(&[&self.context.cause.to_string(), topic, &self.effects.len().to_string()])
+        EventId::derive(&[&self.cause, topic, &self.effects.len().to_string()])
     }
 }
 

@@ -12,7 +12,7 @@ const IDS_PER_PAGE_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PageKey {
     /// Periods since the epoch.
-    pub period: i64,
+    pub period: i32,
     /// Whose.
     pub customer: CustomerKey,
     /// Counted from 0.
@@ -22,20 +22,21 @@ pub struct PageKey {
 /// Ids, each remembered for at least `kept` whole periods.
 #[derive(Debug)]
 pub struct Remembered {
-    pages: Table<PageKey, Vec<u64>>,
+    /// Boxed slices, not vectors: a page that rests is as large as what is in it.
+    pages: Table<PageKey, Box<[u64]>>,
     period_ms: i64,
-    kept: i64,
+    kept: i32,
 }
 
 impl Remembered {
     /// Remembers nothing yet.
-    pub const fn new(table: &'static str, period_ms: i64, kept: i64) -> Self {
+    pub const fn new(table: &'static str, period_ms: i64, kept: i32) -> Self {
         Self { pages: Table::new(table), period_ms, kept }
     }
 
     /// Whether the customer's id came before; remembers it if not.
     pub fn came_before(&mut self, customer: CustomerKey, id: u64, now: Timestamp) -> bool {
-        let period = now.as_ms().div_euclid(self.period_ms);
+        let period = i32::try_from(now.as_ms().div_euclid(self.period_ms)).expect("periods are hours or longer");
         let oldest = period - self.kept - 1;
         if (oldest..=period).any(|p| self.pages_of(p, customer).any(|(_, ids)| ids.contains(&id))) {
             return true;
@@ -43,10 +44,11 @@ impl Remembered {
         let last = self.pages_of(period, customer).next_back().map(|(key, ids)| (*key, ids.len()));
         match last {
             Some((key, len)) if len < IDS_PER_PAGE_MAX => {
-                self.pages.get_mut(&key).expect("the page was just found").push(id);
+                let ids = self.pages.get_mut(&key).expect("the page was just found");
+                *ids = ids.iter().copied().chain([id]).collect();
             }
-            Some((key, _)) => drop(self.pages.put(PageKey { page: key.page + 1, ..key }, vec![id])),
-            None => drop(self.pages.put(PageKey { period, customer, page: 0 }, vec![id])),
+            Some((key, _)) => drop(self.pages.put(PageKey { page: key.page + 1, ..key }, Box::new([id]))),
+            None => drop(self.pages.put(PageKey { period, customer, page: 0 }, Box::new([id]))),
         }
         false
     }
@@ -69,7 +71,7 @@ impl Remembered {
         &mut self.pages
     }
 
-    fn pages_of(&self, period: i64, customer: CustomerKey) -> impl DoubleEndedIterator<Item = (&PageKey, &Vec<u64>)> {
+    fn pages_of(&self, period: i32, customer: CustomerKey) -> impl DoubleEndedIterator<Item = (&PageKey, &Box<[u64]>)> {
         let key = |page| PageKey { period, customer, page };
         self.pages.range(key(0)..=key(u32::MAX))
     }
@@ -79,6 +81,6 @@ impl Remembered {
     fn forgotten_at(&self, key: &PageKey) -> Timestamp {
         let place = i64::try_from(key.customer.as_u128() >> 96).expect("32 bits fit");
         let spread = (place * (self.period_ms / 1000)) >> 32;
-        Timestamp::from_ms((key.period + self.kept + 1) * self.period_ms + spread * 1000)
+        Timestamp::from_ms(i64::from(key.period + self.kept + 1) * self.period_ms + spread * 1000)
     }
 }

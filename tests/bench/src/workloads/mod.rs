@@ -1,11 +1,17 @@
 //! The workloads.
 
 mod codec;
+mod idle;
+mod journey;
 
 mod limits;
 mod memory;
+mod recover;
+mod resting;
+mod restore;
 
 mod threading;
+mod window;
 
 use std::fmt;
 
@@ -23,6 +29,16 @@ pub enum Workload {
     Limits,
     /// Replay of a backlog through threading, exactly once, beside the raw loop of the same shape
     Threading,
+    /// Ten million resting conversations: bytes each, and throughput with them
+    Window,
+    /// State from the changelog: rows a second
+    Restore,
+    /// kill -9 under load: time to the next output
+    Recover,
+    /// Services with nothing to do: CPU, memory, start
+    Idle,
+    /// Webhook → routed and committed, at a quarter of the highest rate
+    Journey,
     /// Records to bytes and back
     Codec,
 }
@@ -53,6 +69,11 @@ pub fn run(workload: Workload, options: &Options, runtime: &Handle) -> anyhow::R
     let report = match workload {
         Workload::Limits => limits::run(&house()?),
         Workload::Threading => threading::run(&house()?),
+        Workload::Window => window::run(&house()?),
+        Workload::Restore => restore::run(&house()?),
+        Workload::Recover => recover::run(&house()?),
+        Workload::Idle => idle::run(&house()?),
+        Workload::Journey => journey::run(&house()?),
         Workload::Codec => codec::run(options),
     };
     report.map(Report::finished)

@@ -65,8 +65,10 @@ fn replay(house: &House<'_>, corpus: &Corpus, records: u64) -> anyhow::Result<Me
     house.produce(CHANNEL_INBOUND.name, corpus, 0..records)?;
     let mut service = house.launch("threading", &[])?;
     let measured = house.watch(&mut service, 0, records)?;
+    let transactions = service.metric("weft_transactions_total", "committed")?;
     service.stop()?;
     answers::compare(house, corpus, records)?;
+    house.say(&format!("{:.0} records a transaction", records as f64 / transactions));
     Ok(measured)
 }
 

@@ -145,7 +145,8 @@ fn add(desk: &mut Desk<'_>, heard: Heard) -> u32 {
         window_ends_at: heard.window_ends_at,
         ..MessageAdded::default()
     };
-    sequence::add(desk, thread.stint_id(desk.context.customer_key), message)
+    let stint_id = desk.stint().map(|stint| stint.stint_id).or_else(|| thread.stint_id(desk.context.customer_key));
+    sequence::add(desk, stint_id, message)
 }
 
 /// Tells routing of a message in a stint it has to do with; what was said, only to flows.

@@ -32,11 +32,11 @@ enum Way {
     Outside(Initiator),
 }
 
-fn judge(desk: &Desk<'_>, send: &Send) -> Result<Way, &'static str> {
+fn judge(desk: &mut Desk<'_>, send: &Send) -> Result<Way, &'static str> {
     if send.expires_at.is_some_and(|expires_at| expires_at <= desk.now.as_ms()) {
         return Err("expired");
     }
-    let current = desk.thread().map(|thread| thread.conversation_id(desk.context.customer_key));
+    let current = desk.conversation_id();
     if send.conversation_id.is_some() && send.conversation_id != current {
         return Err("no_conversation");
     }

@@ -3,7 +3,6 @@
 
 use crate::core::desk::Desk;
 use crate::core::effect::Effect;
-use schemas::ids::EventId;
 use schemas::records::ConversationView;
 use stream::Timestamp;
 
@@ -39,15 +38,17 @@ fn changed(desk: &Desk<'_>) -> bool {
     touched.any(|customer| *customer == desk.context.customer_key)
 }
 
-fn view(desk: &Desk<'_>) -> Option<ConversationView> {
+fn view(desk: &mut Desk<'_>) -> Option<ConversationView> {
+    let conversation_id = desk.conversation_id()?;
+    let event_id = desk.view_id();
     let (thread, stint) = (desk.thread()?, desk.live_stint()?);
     let at = &desk.context;
     Some(ConversationView {
-        event_id: EventId::derive(&[&at.cause.to_string(), "conversation.views"]),
+        event_id,
         tenant: at.tenant.clone(),
         occurred_at: at.occurred_at,
         recorded_at: desk.now.as_ms(),
-        conversation_id: thread.conversation_id(at.customer_key),
+        conversation_id,
         stint_id: stint.stint_id,
         channel: at.channel,
         account_id: at.account_id.clone(),
