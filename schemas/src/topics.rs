@@ -144,7 +144,7 @@ pub const DELIVERY_EVENTS: Topic =
         .with_dead_letters();
 /// Health of channel accounts.
 pub const DELIVERY_ACCOUNTS: Topic =
-    topic::<AccountState>("delivery.accounts", "tenant/account", Partitions::Customer, Cleanup::Compact(0))
+    topic::<AccountState>("delivery.accounts", "tenant/account", Partitions::One, Cleanup::Compact(0))
         .flow("delivery → delivery, gateway");
 /// Business configuration in force.
 pub const CONFIG_ENTITIES: Topic =
@@ -193,7 +193,11 @@ pub const TABLES: &[(&str, Partitions, &[&str])] = &[
         Partitions::Domain,
         &["task", "settings", "tenants", "agents", "connections", "work", "parts", "queues", "commands"],
     ),
-    ("delivery", Partitions::Customer, &["task", "settings", "messages", "sent", "customers", "accounts", "receipts"]),
+    (
+        "delivery",
+        Partitions::Customer,
+        &["task", "settings", "messages", "sent", "customers", "accounts", "receipts", "replies"],
+    ),
 ];
 
 /// The changelog topic of one state table.

@@ -250,7 +250,8 @@ fn sends_are_repeated_only_when_their_outcome_was_unknown(
             | DeliveryEventKind::Failed(_)
             | DeliveryEventKind::Refused(_)
             | DeliveryEventKind::Exhausted(_) => drop(settled.insert(event.message_id)),
-            DeliveryEventKind::Delivered(_)
+            DeliveryEventKind::PartSent(_)
+            | DeliveryEventKind::Delivered(_)
             | DeliveryEventKind::Read(_)
             | DeliveryEventKind::BotTurnFinished(_)
             | DeliveryEventKind::DataActionFinished(_)

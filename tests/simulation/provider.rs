@@ -33,9 +33,10 @@ impl Provider {
             1 => (Outcome::Unknown { reason: "timeout" }, false),
             2 => (Outcome::Answered(Answer { status: 500, ..Answer::default() }), false),
             3 => (Outcome::NotSent { reason: "no_connection" }, false),
-            _ => (Outcome::Accepted { provider_message_id: Some(id.clone()) }, true),
+            _ => (Outcome::Accepted { provider_message_id: Some(id.clone()), rest_ms: 0 }, true),
         };
-        let ended = CallEnded { message_id: send.message_id, attempt_no: send.attempt_no, at: due, outcome };
+        let Send { message_id, attempt_no, part_no, .. } = *send;
+        let ended = CallEnded { message_id, attempt_no, part_no, at: due, outcome };
         self.calls.push(Call { partition, due, ended });
         if arrives {
             *self.arrived.entry(send.message_id).or_insert(0) += 1;

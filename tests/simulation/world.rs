@@ -393,8 +393,8 @@ impl World {
 
 /// The shell reads the wall clock where a process has died; here it is the world's.
 fn at_sim_time(event: DeliveryEvent, now: Timestamp) -> DeliveryEvent {
-    if let DeliveryEvent::Called(CallEnded { message_id, attempt_no, outcome, .. }) = event {
-        return DeliveryEvent::Called(CallEnded { message_id, attempt_no, at: now, outcome });
+    if let DeliveryEvent::Called(ended) = event {
+        return DeliveryEvent::Called(CallEnded { at: now, ..ended });
     }
     event
 }

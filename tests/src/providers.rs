@@ -5,7 +5,9 @@
 //! Nothing here comes from weft's own code but the shapes of its configuration: a provider must not
 //! believe what the program under test believes.
 
+pub mod graph;
 pub mod open;
+pub mod twitter;
 pub mod whatsapp;
 
 mod line;
@@ -17,13 +19,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stream::clock;
+use tokio::task::JoinHandle;
 
 use line::Line;
 
@@ -45,6 +48,10 @@ pub enum Fault {
     TakeAndHang,
     /// Takes the message and closes the connection without an answer.
     TakeAndClose,
+    /// Takes the message, tells everything there is to tell of it, and answers then.
+    TellAndAnswer,
+    /// Refuses our credentials and takes nothing.
+    Credentials,
     /// Closes the connection without an answer; takes nothing.
     Close,
 }
@@ -84,11 +91,15 @@ pub(crate) struct Verdict {
     pub(crate) status: u16,
     pub(crate) answer: Value,
     pub(crate) seen: Details,
+    /// Of the answer.
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 /// The parts of [`Seen`] that only the provider knows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Details {
+    /// Who sends, where the path does not say so.
+    pub(crate) account: Option<String>,
     pub(crate) repeat: bool,
     pub(crate) problem: Option<String>,
     pub(crate) id: Option<String>,
@@ -106,11 +117,14 @@ pub(crate) trait Platform: Send + Sync + 'static {
     /// Judges a request and, if it is good and `takes`, takes its message.
     fn judge(&self, account: &str, headers: &HeaderMap, body: &[u8], takes: bool) -> Verdict;
 
-    /// A message was taken: what the platform does then.
-    fn taken(self: &Arc<Self>, account: &str, seen: &Details);
+    /// A message was taken: what the platform does then; ends when all is told.
+    fn taken(self: &Arc<Self>, account: &str, seen: &Details) -> Option<JoinHandle<()>>;
 
     /// The answer of a throttled request.
     fn throttled(&self) -> Value;
+
+    /// Status and answer of a request with credentials that are no good.
+    fn locked_out(&self) -> (u16, Value);
 }
 
 /// What all platforms keep: requests seen, faults to come.
@@ -136,8 +150,8 @@ impl Book {
     fn note(&self, account: &str, status: u16, taken: bool, details: Details) {
         let mut seen = locked(&self.seen);
         let n = seen.len() as u64 + 1;
-        let Details { repeat, problem, id, to, tracker, text, body } = details;
-        let (at_ms, account) = (clock::now().as_ms(), account.to_owned());
+        let Details { account: own, repeat, problem, id, to, tracker, text, body } = details;
+        let (at_ms, account) = (clock::now().as_ms(), own.unwrap_or_else(|| account.to_owned()));
         seen.push(Seen { n, at_ms, account, status, taken, repeat, problem, id, to, tracker, text, body });
     }
 }
@@ -190,23 +204,30 @@ async fn serve<P: Platform>(
     body: Bytes,
 ) -> Response {
     let fault = counter.book.next_fault();
-    let takes = matches!(fault, None | Some(Fault::TakeAndHang | Fault::TakeAndClose));
+    let takes = matches!(fault, None | Some(Fault::TakeAndHang | Fault::TakeAndClose | Fault::TellAndAnswer));
     let verdict = counter.platform.judge(&account, &headers, &body, takes);
     let is_good = (200..300).contains(&verdict.status);
     let taken = takes && is_good;
     let is_new = taken && !verdict.seen.repeat;
+    let (locked_status, locked_answer) = counter.platform.locked_out();
     let status = match fault {
-        None => verdict.status,
+        None | Some(Fault::TellAndAnswer) => verdict.status,
+        Some(Fault::Credentials) => locked_status,
         Some(Fault::Status(status)) => status,
         Some(Fault::Throttle(_)) => 429,
         Some(Fault::TakeAndHang | Fault::TakeAndClose | Fault::Close) => 0,
     };
     counter.book.note(&account, status, taken, verdict.seen.clone());
-    if is_new {
-        counter.platform.taken(&account, &verdict.seen);
-    }
+    let told = if is_new { counter.platform.taken(&account, &verdict.seen) } else { None };
     match fault {
-        None => answer(status, verdict.answer),
+        None => with(verdict.headers, answer(status, verdict.answer)),
+        Some(Fault::TellAndAnswer) => {
+            if let Some(Err(error)) = futures::future::OptionFuture::from(told).await {
+                tracing::error!(%error, "a platform did not tell all it had to");
+            }
+            with(verdict.headers, answer(status, verdict.answer))
+        }
+        Some(Fault::Credentials) => answer(status, locked_answer),
         Some(Fault::Status(_)) => answer(status, Value::Null),
         Some(Fault::Throttle(wait_s)) => {
             let header = [("retry-after", wait_s.to_string())];
@@ -215,6 +236,15 @@ async fn serve<P: Platform>(
         Some(Fault::TakeAndHang) => std::future::pending().await,
         Some(Fault::TakeAndClose | Fault::Close) => line.cut().await,
     }
+}
+
+fn with(headers: Vec<(&'static str, String)>, mut answer: Response) -> Response {
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+    answer
 }
 
 fn answer(status: u16, body: Value) -> Response {

@@ -3,7 +3,8 @@
 use crate::tree::{SERVICES, Tree};
 
 /// What `use` may begin with in a core, beside paths of the core itself.
-const PURE: [&str; 9] = ["std", "core", "self", "super", "schemas", "stream", "serde", "uuid", "clickhouse"];
+const PURE: [&str; 10] =
+    ["std", "core", "self", "super", "schemas", "stream", "serde", "uuid", "clickhouse", "unicode_segmentation"];
 const PURE_OF_SCHEMAS: [&str; 4] = ["ids", "records", "config", "topics"];
 const PURE_OF_STREAM: [&str; 11] =
     ["Change", "Derived", "Index", "Machine", "Row", "RowError", "Scope", "State", "Stored", "Table", "Tick"];

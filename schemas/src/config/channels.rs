@@ -66,12 +66,24 @@ pub struct ChannelAccount {
 pub struct Outbound {
     /// Base address of the provider's API; null: the provider's own (`https://graph.facebook.com/v25.0`).
     pub api_url: Option<String>,
-    /// The provider's access token.
+    /// The provider's access token: of a page, number or Instagram account; for X the OAuth 2.0 user token.
     pub access_token: Option<SecretRef>,
+    /// X by OAuth 1.0a: the four credentials, in place of `access_token`.
+    pub oauth1: Option<OAuth1>,
+    /// When the access token ends; RFC 3339; shown by `weft_delivery_token_expires_timestamp_seconds`.
+    pub token_expires_at: Option<String>,
+    /// The provider's id of our app: an echo of another app, or of none, is somebody's own answer.
+    pub app_id: Option<String>,
+    /// Messenger, Instagram: the provider has granted HUMAN_AGENT, so that people may answer for seven days.
+    pub human_agent: bool,
+    /// Calls a second that this account may make; null: the channel's own limit.
+    pub calls_per_s: Option<f64>,
     /// Open messaging: where outbound messages are posted.
     pub webhook_url: Option<String>,
     /// Open messaging: live signing secrets (Standard Webhooks, `whsec_…`); all of them sign.
     pub webhook_secrets: Vec<SecretRef>,
+    /// Open messaging: what signs Genesys Cloud's own header `X-Hub-Signature-256` as well; null: no such header.
+    pub legacy_secret: Option<SecretRef>,
     /// Waits before each attempt after the first, seconds; empty: the channel's own schedule.
     pub retry_schedule_s: Vec<f64>,
     /// What to do when nobody knows whether a send arrived.
@@ -80,6 +92,20 @@ pub struct Outbound {
     pub order_hold_max_s: Option<i64>,
     /// Time-out of one call, milliseconds; null: 10 000.
     pub timeout_ms: Option<i64>,
+}
+
+/// OAuth 1.0a user context (RFC 5849).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OAuth1 {
+    /// The app's key.
+    pub consumer_key: SecretRef,
+    /// The app's secret.
+    pub consumer_secret: SecretRef,
+    /// The user's token.
+    pub token: SecretRef,
+    /// The user's token secret.
+    pub token_secret: SecretRef,
 }
 
 /// D1: what an unknown outcome leads to.

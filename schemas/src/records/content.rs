@@ -30,6 +30,7 @@ symbols! {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Content {
     pub content_kind: ContentKind,
     pub text: Option<String>,
@@ -49,6 +50,7 @@ impl Content {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Attachment {
     /// `type` on the wire.
     #[serde(rename = "type")]
@@ -68,13 +70,21 @@ pub struct Attachment {
 
 /// One choice offered to the customer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Choice {
     pub title: String,
     pub payload: Option<String>,
     pub description: Option<String>,
+    /// Where it leads; null: it comes back as an answer.
+    pub url: Option<String>,
+    /// The number, from 1, of the attachment on whose card it stands.
+    pub card: Option<i64>,
+    /// Heading of a list under which it stands.
+    pub section: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Referral {
     pub source_type: Option<String>,
     pub source_id: Option<String>,

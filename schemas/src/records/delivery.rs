@@ -48,8 +48,11 @@ shaped_record! {
         attempt_no: i64,
         channel: Channel,
         account_id: AccountId,
+        part_no: Option<i64>,
+        parts: Option<i64>,
     }
     Claimed = claimed: Claimed,
+    PartSent = part_sent: PartSent,
     Sent = sent: Sent,
     Ambiguous = ambiguous: Ambiguous,
     Retrying = retrying: Retrying,
@@ -66,6 +69,11 @@ shaped_record! {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Claimed {
     pub attempt_id: crate::ids::AttemptId,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PartSent {
+    pub provider_message_id: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -31,6 +31,8 @@ pub struct DeliverySettings {
     pub admin_listen: SocketAddr,
     /// Calls of one account that may be out at one time, per partition.
     pub account_calls_max: usize,
+    /// This process's share of every account's rate, 0 to 1: one divided by the processes.
+    pub account_rate_share: f64,
     /// Longest time to connect to a provider or webhook, milliseconds.
     pub connect_timeout_ms: u64,
     /// Ports that may be called on public hosts.

@@ -1,7 +1,8 @@
 //! Bytes to events: messages to be sent, receipts and echoes of them, customers' actions that open
-//! a window, configuration. What is not delivery's passes by; what cannot be used is refused with
+//! a window, configuration, how accounts are. What is not delivery's passes by; what cannot be used is refused with
 //! one of [`REASONS`].
 
+mod accounts;
 mod configuration;
 mod inbound;
 mod messages;
@@ -9,7 +10,7 @@ mod messages;
 use schemas::codec::{Codec, CodecError};
 use schemas::ids::{CustomerKey, KeySecret};
 use schemas::records::{DeliveryRequest, Record};
-use schemas::topics::{CHANNEL_INBOUND, CONFIG_ENTITIES, CONVERSATION_EVENTS, DELIVERY_REQUESTS};
+use schemas::topics::{CHANNEL_INBOUND, CONFIG_ENTITIES, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_REQUESTS};
 use stream::{InputRecord, Reject};
 
 use crate::core::event::Event;
@@ -33,6 +34,8 @@ pub const REASONS: &[&str] = &[
 pub fn read(codec: &Codec, secret: &KeySecret, record: &InputRecord<'_>) -> Result<Option<Event>, Reject> {
     if record.topic == CONFIG_ENTITIES.name {
         configuration::read(codec, record)
+    } else if record.topic == DELIVERY_ACCOUNTS.name {
+        accounts::read(codec, record)
     } else if record.topic == CONVERSATION_EVENTS.name {
         messages::read(record, decode(codec, record)?)
     } else if record.topic == CHANNEL_INBOUND.name {

@@ -7,4 +7,5 @@ pub mod metrics;
 pub mod outlets;
 pub mod station;
 
+pub use outlets::preview::{capability_table, render_report};
 pub use station::{DeliveryStation, TOPICS};

@@ -4,6 +4,7 @@ use prometheus::Registry;
 use schemas::records::{DeliveryEvent, DeliveryEventKind};
 
 use crate::core::effect::{Effect, Ignored};
+use crate::core::event::{Account, AccountKey};
 
 telemetry::metrics! {
     /// What delivery counts; decisions, a batch decided twice included.
@@ -22,6 +23,13 @@ telemetry::metrics! {
         foreign: IntCounter = "delivery_foreign_receipts_total" [],
         /// Accounts paused or with an open circuit, each time this changes, by what it becomes.
         accounts: IntCounterVec = "delivery_account_changes_total" ["breaker"],
+        /// When an account's access token ends, seconds since 1970; accounts whose configuration says it.
+        token_expires: IntGaugeVec = "delivery_token_expires_timestamp_seconds" ["tenant", "account"],
+        /// What somebody said elsewhere in our account's name.
+        foreign_echoes: IntCounterVec = "delivery_foreign_echoes_total" ["channel"],
+        /// Time that a call waited for its account's own rate.
+        paced_seconds: HistogramVec = "delivery_paced_seconds" ["channel"]
+            buckets [0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 900.0],
         /// Time of one call to a provider or webhook.
         call_seconds: HistogramVec = "delivery_call_seconds" ["channel"]
             buckets [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0],
@@ -48,14 +56,26 @@ impl Metrics {
             Effect::Ignored(Ignored::Repeated | Ignored::Stale) => {
                 self.duplicates.with_label_values(&["delivery"]).inc();
             }
+            Effect::Foreign(echo, _) => self.foreign_echoes.with_label_values(&[echo.channel.as_str()]).inc(),
             Effect::Send(_) | Effect::DeadLetter(_) => {}
+        }
+    }
+
+    /// Shows when an account's access token ends.
+    pub fn expires(&self, key: &AccountKey, account: &Account) {
+        let labels = [key.tenant.as_str(), key.account.as_str()];
+        match account.token_expires_at {
+            Some(at) => self.token_expires.with_label_values(&labels).set(at.div_euclid(1_000)),
+            // A gauge that was never set is nothing to remove.
+            None => drop(self.token_expires.remove_label_values(&labels)),
         }
     }
 
     fn count_event(&self, event: &DeliveryEvent) {
         let (channel, kind) = (event.channel.as_str(), event.kind.name());
         match &event.kind {
-            DeliveryEventKind::Sent(_)
+            DeliveryEventKind::PartSent(_)
+            | DeliveryEventKind::Sent(_)
             | DeliveryEventKind::Retrying(_)
             | DeliveryEventKind::Failed(_)
             | DeliveryEventKind::Exhausted(_) => self.attempts.with_label_values(&[channel, kind]).inc(),

@@ -2,17 +2,24 @@
 
 pub mod address;
 pub mod channels;
+pub mod pace;
 pub mod performer;
+pub mod preview;
 pub mod secrets;
 
 use schemas::codec::Codec;
-use schemas::ids::EventId;
-use schemas::records::{ConversationEvent, ConversationEventKind, DeadLetter, Record};
-use schemas::topics::{CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS, Topic, dead_letter_topic};
+use schemas::ids::{CommandId, EventId};
+use schemas::records::{
+    ConversationCommand, ConversationCommandKind, ConversationEvent, ConversationEventKind, DeadLetter, Record,
+    SendMessage, Sender, SenderKind,
+};
+use schemas::topics::{
+    CONVERSATION_COMMANDS, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS, Topic, dead_letter_topic,
+};
 use stream::{Outbox, Output};
 
 use crate::core::effect::{Effect, Exhaustion, Send};
-use crate::core::event::Asked;
+use crate::core::event::{Asked, Echo};
 
 pub use performer::{Calls, Performer};
 
@@ -26,7 +33,36 @@ pub fn speak(codec: &Codec, effect: Effect, out: &mut Outbox<Send>) {
         }
         Effect::Send(send) => out.request(*send),
         Effect::DeadLetter(exhaustion) => out.record(exhausted(codec, *exhaustion)),
+        Effect::Foreign(echo, at) => {
+            let command = foreign(*echo, at);
+            out.record(output(codec, CONVERSATION_COMMANDS, command.customer_key.to_string(), &command));
+        }
         Effect::Ignored(_) => {}
+    }
+}
+
+/// What somebody answered in the platform's own app, for threading to number (C3).
+fn foreign(echo: Echo, at: i64) -> ConversationCommand {
+    let said = echo.provider_message_id.clone().unwrap_or_else(|| echo.at.to_string());
+    let causes = ["echo", echo.account.tenant.as_str(), echo.account.account.as_str(), &said];
+    let send = SendMessage {
+        sender: Sender { kind: SenderKind::External, id: echo.app_id },
+        content: echo.content,
+        already_sent: true,
+        ..SendMessage::default()
+    };
+    ConversationCommand {
+        event_id: EventId::derive(&causes),
+        command_id: CommandId::derive(&causes),
+        tenant: echo.account.tenant,
+        occurred_at: echo.at,
+        recorded_at: at,
+        channel: echo.channel,
+        account_id: echo.account.account,
+        customer_key: echo.customer_key,
+        customer: echo.customer,
+        conversation_id: None,
+        kind: ConversationCommandKind::Send(Box::new(send)),
     }
 }
 

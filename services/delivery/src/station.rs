@@ -3,7 +3,8 @@
 use schemas::codec::Codec;
 use schemas::ids::KeySecret;
 use schemas::topics::{
-    CHANNEL_INBOUND, CONFIG_ENTITIES, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS, DELIVERY_REQUESTS, Topic,
+    CHANNEL_INBOUND, CONFIG_ENTITIES, CONVERSATION_COMMANDS, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS,
+    DELIVERY_REQUESTS, Topic,
 };
 use stream::{DeadLetter, InputRecord, Inputs, Outbox, Reject, Station, clock};
 
@@ -16,8 +17,15 @@ use crate::metrics::Metrics;
 use crate::{intake, outlets};
 
 /// Every topic that delivery reads or writes.
-pub const TOPICS: [Topic; 6] =
-    [CONVERSATION_EVENTS, DELIVERY_REQUESTS, CHANNEL_INBOUND, CONFIG_ENTITIES, DELIVERY_EVENTS, DELIVERY_ACCOUNTS];
+pub const TOPICS: [Topic; 7] = [
+    CONVERSATION_EVENTS,
+    DELIVERY_REQUESTS,
+    CHANNEL_INBOUND,
+    CONFIG_ENTITIES,
+    DELIVERY_EVENTS,
+    DELIVERY_ACCOUNTS,
+    CONVERSATION_COMMANDS,
+];
 
 /// Delivery as the runtime sees it.
 pub struct DeliveryStation {
@@ -45,7 +53,7 @@ impl Station for DeliveryStation {
 
     fn inputs(&self) -> Inputs {
         Inputs::new([CONVERSATION_EVENTS.name, DELIVERY_REQUESTS.name, CHANNEL_INBOUND.name])
-            .config([CONFIG_ENTITIES.name])
+            .config([CONFIG_ENTITIES.name, DELIVERY_ACCOUNTS.name])
     }
 
     fn intake(&self, record: &InputRecord<'_>) -> Result<Option<Event>, Reject> {
@@ -72,10 +80,17 @@ impl Station for DeliveryStation {
         let lost = claimed.map(|(id, message)| CallEnded {
             message_id: *id,
             attempt_no: message.attempts,
+            part_no: message.part_no(),
             at,
             outcome: Outcome::Lost,
         });
         lost.map(Event::Called).collect()
+    }
+
+    fn observe(&self, _: &str, states: &[&Deliveries]) {
+        for (key, account) in states.iter().flat_map(|state| state.configured()) {
+            self.metrics.expires(key, account);
+        }
     }
 
     fn dead_letter(&self, letter: &DeadLetter<'_>) -> Vec<u8> {

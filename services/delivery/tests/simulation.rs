@@ -7,15 +7,26 @@ use std::collections::{BTreeMap, VecDeque};
 use delivery::core::Delivery;
 use delivery::core::effect::{Effect, Send};
 use delivery::core::event::{
-    Account, AccountKey, Answer, Asked, CallEnded, Event, Heard, Outcome, Receipt, Refusal, Route, WhenUnknown,
+    Account, AccountKey, Answer, Asked, CallEnded, Echo, Event, Heard, Outcome, Receipt, Refusal, Route, Told,
+    WhenUnknown,
 };
-use delivery::core::rows::Phase;
+use delivery::core::rows::{Breaker, Phase, part_id};
 use schemas::ids::{ConversationId, CustomerKey, EventId, KeySecret, MessageId};
 use schemas::records::{Channel, Content, Customer, DeliveryEventKind, Direction, MessageAdded, ReceiptStatus};
 use stream::Timestamp;
 use stream::testing::TaskDriver;
 
 const SCHEDULE_MS: &[i64] = &[1_000, 5_000, 20_000];
+const ACCOUNTS: u64 = 4;
+
+fn channel(account: u64) -> Channel {
+    match account {
+        0 => Channel::Open,
+        1 => Channel::Whatsapp,
+        2 => Channel::Facebook,
+        _ => Channel::Twitter,
+    }
+}
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 struct Dice(u64);
@@ -69,7 +80,7 @@ impl World {
             stories: BTreeMap::new(),
             order: BTreeMap::new(),
         };
-        for n in 0..3 {
+        for n in 0..ACCOUNTS {
             world.configure(n);
         }
         world
@@ -77,18 +88,21 @@ impl World {
 
     fn configure(&mut self, n: u64) {
         let account = Account {
-            channel: if n == 0 { Channel::Open } else { Channel::Whatsapp },
+            channel: channel(n),
             route: Route::default(),
             schedule_ms: Some(SCHEDULE_MS.to_vec()),
             order_hold_max_ms: (n == 2).then_some(8_000),
             when_unknown: if n == 1 { WhenUnknown::Hold } else { WhenUnknown::SendAgain },
+            app_id: None,
+            token_expires_at: None,
         };
         self.apply(Event::Configured(account_key(n), Some(Box::new(account))));
     }
 
     fn ask(&mut self) -> Event {
         self.asked += 1;
-        let account = self.dice.roll(3);
+        let account = self.dice.roll(ACCOUNTS);
+        let words = self.dice.pick(&[1, 1, 700, 1_500]);
         let customer = format!("customer {}", self.dice.roll(4));
         let key = account_key(account);
         let customer_key = CustomerKey::derive(&KeySecret::new("s"), &key.tenant, "any", &key.account, &customer);
@@ -96,7 +110,7 @@ impl World {
         let added = MessageAdded {
             message_id,
             direction: Direction::Outbound,
-            content: Content::text("hello"),
+            content: Content::text("hello ".repeat(words)),
             customer: Some(Customer { id: customer, ..Customer::default() }),
             expires_at: (self.dice.roll(10) == 0).then_some(self.now.as_ms() + 3_000),
             ..MessageAdded::default()
@@ -114,7 +128,7 @@ impl World {
             conversation_id: ConversationId::default(),
             stint_id: None,
             seq: 0,
-            channel: if account == 0 { Channel::Open } else { Channel::Whatsapp },
+            channel: channel(account),
             account_id: key.account,
             customer_key,
             added,
@@ -134,27 +148,59 @@ impl World {
             3 => Outcome::Refused(Refusal::WindowClosed),
             4 => Outcome::Unconfigured { reason: "no_token" },
             5 if self.dice.roll(4) == 0 => Outcome::NotOurs,
-            _ => Outcome::Accepted { provider_message_id: provider },
+            5 => Outcome::Paced { wait_ms: 700 },
+            _ => Outcome::Accepted { provider_message_id: provider, rest_ms: 0 },
         };
-        let (message_id, attempt_no, at) = (send.message_id, send.attempt_no, self.now);
-        Some(Event::Called(CallEnded { message_id, attempt_no, at, outcome }))
+        let Send { message_id, attempt_no, part_no, .. } = send;
+        Some(Event::Called(CallEnded { message_id, attempt_no, part_no, at: self.now, outcome }))
     }
 
     fn receipt(&mut self) -> Event {
         let n = self.dice.roll(self.asked + 1);
         let message_id = MessageId::derive(&[&n.to_string()]);
         let attempt_no = 1 + self.dice.roll(2);
-        let account = account_key(self.dice.roll(3));
+        let part = part_id(message_id, 1 + i64::try_from(self.dice.roll(3)).unwrap());
+        let account = account_key(self.dice.roll(ACCOUNTS));
+        let is_mark = self.dice.roll(6) == 0;
         let is_ours = self.dice.roll(2) == 0;
         Event::Receipt(Receipt {
             account,
-            message_id: is_ours.then_some(message_id),
-            provider_message_id: (self.dice.roll(3) > 0).then(|| format!("wamid.{message_id}.{attempt_no}")),
+            customer_key: self.order.keys().next().copied(),
+            message_id: (is_ours && !is_mark).then_some(part),
+            watermark: is_mark.then(|| self.now.as_ms()),
+            provider_message_id: (!is_mark && self.dice.roll(3) > 0)
+                .then(|| format!("wamid.{message_id}.{attempt_no}")),
             status: self.dice.pick(ReceiptStatus::ALL),
             at: self.now.as_ms(),
             provider_code: None,
             detail: None,
         })
+    }
+
+    /// Another partition speaks of an account.
+    fn told(&mut self) {
+        let breaker = self.dice.pick(&[Breaker::Open, Breaker::Closed, Breaker::HalfOpen]);
+        let ms = self.dice.pick(&[-1_000, 500, 20_000]);
+        let until = (self.dice.roll(2) == 0).then(|| self.now.plus_ms(ms));
+        let account = account_key(self.dice.roll(ACCOUNTS));
+        self.apply(Event::Told(account, Told { paused: false, breaker, until, reason: "down".into() }));
+    }
+
+    /// The platform tells what our account said, or somebody in its name.
+    fn echo(&mut self) {
+        let Some((customer_key, ids)) = self.order.iter().next_back() else { return };
+        let message_id = (self.dice.roll(2) == 0).then(|| ids[ids.len() - 1]);
+        let echo = Echo {
+            account: account_key(self.dice.roll(ACCOUNTS)),
+            channel: Channel::Facebook,
+            customer_key: *customer_key,
+            message_id,
+            provider_message_id: Some(format!("mid.{}", self.asked)),
+            content: Content::text("hello"),
+            at: self.now.as_ms(),
+            ..Echo::default()
+        };
+        self.hear(Event::Echo(Box::new(echo)));
     }
 
     fn step(&mut self) {
@@ -181,13 +227,18 @@ impl World {
                 let customers: Vec<CustomerKey> = self.order.keys().copied().collect();
                 if !customers.is_empty() {
                     let customer_key = self.dice.pick(&customers);
-                    self.apply(Event::Heard(Heard { customer_key, window_ends_at: self.now.as_ms() + 9_000 }));
+                    let window_ends_at = Some(self.now.as_ms() + 9_000);
+                    self.apply(Event::Heard(Heard { customer_key, window_ends_at, wrote: true }));
                 }
             }
-            16 => {
-                let n = self.dice.roll(3);
-                self.configure(n);
-            }
+            16 => match self.dice.roll(3) {
+                0 => {
+                    let n = self.dice.roll(ACCOUNTS);
+                    self.configure(n);
+                }
+                1 => self.told(),
+                _ => self.echo(),
+            },
             17 => self.crash(),
             _ => {
                 let ms = self.dice.pick(&[1, 500, 3_000, 40_000]);
@@ -223,8 +274,8 @@ impl World {
         let claimed = self.driver.state().messages().filter(|(_, message)| message.phase == Phase::Claimed);
         let lost: Vec<Event> = claimed
             .map(|(id, message)| {
-                let (message_id, attempt_no, at) = (*id, message.attempts, self.now);
-                Event::Called(CallEnded { message_id, attempt_no, at, outcome: Outcome::Lost })
+                let (message_id, attempt_no, part_no) = (*id, message.attempts, message.part_no());
+                Event::Called(CallEnded { message_id, attempt_no, part_no, at: self.now, outcome: Outcome::Lost })
             })
             .collect();
         lost.into_iter().for_each(|event| self.apply(event));
@@ -235,7 +286,7 @@ impl World {
             match effect {
                 Effect::Send(send) => self.calls.push_back(*send),
                 Effect::Event(event) => self.tell(event.message_id, event.customer_key, &event.kind),
-                Effect::Account(_) | Effect::DeadLetter(_) | Effect::Ignored(_) => {}
+                Effect::Account(_) | Effect::DeadLetter(_) | Effect::Foreign(..) | Effect::Ignored(_) => {}
             }
         }
     }
@@ -260,9 +311,11 @@ impl World {
             DeliveryEventKind::Failed(_) | DeliveryEventKind::Refused(_) | DeliveryEventKind::Exhausted(_) => {
                 assert!(story.rank < 2, "{id} failed after it was delivered");
                 story.is_over = true;
+                story.rank = 0;
                 return;
             }
-            DeliveryEventKind::Ambiguous(_)
+            DeliveryEventKind::PartSent(_)
+            | DeliveryEventKind::Ambiguous(_)
             | DeliveryEventKind::Retrying(_)
             | DeliveryEventKind::BotTurnFinished(_)
             | DeliveryEventKind::DataActionFinished(_)
@@ -280,7 +333,7 @@ impl World {
     fn check(&self) {
         for (id, message) in self.driver.state().messages() {
             let attempts_max = i64::try_from(SCHEDULE_MS.len()).unwrap() + 1;
-            assert!(message.attempts <= attempts_max, "{id} was tried {} times", message.attempts);
+            assert!(message.tries <= attempts_max, "{id} was tried {} times", message.tries);
         }
     }
 

@@ -1,6 +1,8 @@
 //! A company's own server behind an open-messaging account: takes the webhook only if its signature
 //! is right (Standard Webhooks 1.0.0), its time is near and its body is a normalized message.
 
+mod items;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use stream::clock;
+use tokio::task::JoinHandle;
 
 use super::shape::{Problem, Shape};
 use super::statuses::{self, Post, Statuses};
@@ -18,7 +21,6 @@ use super::{Book, Counter, Details, Fault, Platform, Seen, Server, Verdict, lock
 
 /// How far a timestamp may be from now (the standard's libraries).
 const TOLERANCE_S: i64 = 300;
-const MEDIA: &[&str] = &["Image", "Video", "Audio", "File", "Link"];
 
 /// Who may post, and where receipts go.
 #[derive(Debug, Clone, Default)]
@@ -116,19 +118,15 @@ impl Platform for Shop {
             }
             None => {}
         }
-        Verdict { status: 200, answer: Value::Null, seen }
+        Verdict { status: 200, answer: Value::Null, seen, ..Verdict::default() }
     }
 
-    fn taken(self: &Arc<Self>, account: &str, seen: &Details) {
-        let (Some(base), Some(id), Some(to)) =
-            (self.settings.ingest_url.clone(), seen.tracker.clone(), seen.to.clone())
-        else {
-            return;
-        };
+    fn taken(self: &Arc<Self>, account: &str, seen: &Details) -> Option<JoinHandle<()>> {
+        let (base, id, to) = (self.settings.ingest_url.clone()?, seen.tracker.clone()?, seen.to.clone()?);
         let url = format!("{base}/api/v2/conversations/messages/{account}/inbound/open/receipt");
         let statuses = locked(&self.memory).statuses.clone();
         let token = self.settings.token.clone();
-        statuses::tell(self.http.clone(), statuses, move |status| {
+        Some(statuses::tell(self.http.clone(), statuses, move |status| {
             let mut name = status.to_owned();
             name[..1].make_ascii_uppercase();
             let body = json!({
@@ -140,7 +138,11 @@ impl Platform for Shop {
             let headers =
                 vec![("content-type", "application/json".into()), ("authorization", format!("Bearer {token}"))];
             Post { url: url.clone(), headers, body: body.to_string().into_bytes() }
-        });
+        }))
+    }
+
+    fn locked_out(&self) -> (u16, Value) {
+        (401, json!({"error": "unauthorized"}))
     }
 
     fn throttled(&self) -> Value {
@@ -150,7 +152,7 @@ impl Platform for Shop {
 
 fn refusal(status: u16, problem: Problem, seen: Details) -> Verdict {
     let answer = json!({"error": problem});
-    Verdict { status, answer, seen: Details { problem: Some(problem), ..seen } }
+    Verdict { status, answer, seen: Details { problem: Some(problem), ..seen }, ..Verdict::default() }
 }
 
 impl Shop {
@@ -210,10 +212,7 @@ fn check(body: &Value, account: &str) -> Result<Message, Problem> {
         }
     } else {
         let content = shape.get("content").and_then(Value::as_array).ok_or("content: expected an array")?;
-        let [item] = content.as_slice() else {
-            return Err(format!("content: expected one item, found {}", content.len()));
-        };
-        attachment(Shape::of(item, "content[0]")?)?;
+        items::check(content)?;
     }
     shape.end()?;
     Ok(Message { id, time, to, text })
@@ -242,18 +241,6 @@ fn channel(mut shape: Shape<'_>, account: &str) -> Result<(String, String), Prob
     from.end()?;
     shape.end()?;
     Ok((person, time.to_owned()))
-}
-
-fn attachment(mut item: Shape<'_>) -> Result<(), Problem> {
-    item.one_of("contentType", &["Attachment"])?;
-    let mut shape = item.inner("attachment")?;
-    shape.one_of("mediaType", MEDIA)?;
-    shape.link("url")?.ok_or("content[0].attachment.url: is required")?;
-    for field in ["mime", "filename", "text", "sha256", "id"] {
-        shape.text(field)?;
-    }
-    shape.end()?;
-    item.end()
 }
 
 #[cfg(test)]

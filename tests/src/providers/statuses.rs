@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::task::JoinHandle;
 
 /// A webhook that is not acknowledged is posted again, so often.
 const POSTS_MAX: u32 = 120;
@@ -23,6 +24,11 @@ impl Statuses {
     /// `sent`, `delivered`, `read`, each after `delay`.
     pub fn all(delay: Duration) -> Self {
         Self { order: ["sent", "delivered", "read"].map(str::to_owned).into(), delay, doubled: false }
+    }
+
+    /// These, at once.
+    pub fn of(order: &[&str]) -> Self {
+        Self { order: order.iter().map(|status| (*status).to_owned()).collect(), ..Self::default() }
     }
 
     /// The other way round.
@@ -47,7 +53,11 @@ pub(crate) struct Post {
 }
 
 /// Posts what `make` makes of each status, one after the other.
-pub(crate) fn tell(http: reqwest::Client, statuses: Statuses, make: impl Fn(&str) -> Post + Send + 'static) {
+pub(crate) fn tell(
+    http: reqwest::Client,
+    statuses: Statuses,
+    make: impl Fn(&str) -> Post + Send + 'static,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         for status in &statuses.order {
             tokio::time::sleep(statuses.delay).await;
@@ -55,7 +65,7 @@ pub(crate) fn tell(http: reqwest::Client, statuses: Statuses, make: impl Fn(&str
                 post(&http, make(status)).await;
             }
         }
-    });
+    })
 }
 
 async fn post(http: &reqwest::Client, post: Post) {

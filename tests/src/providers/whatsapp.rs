@@ -1,6 +1,8 @@
 //! WhatsApp Cloud, `POST /v25.0/{phone number id}/messages`, as strict as the real one (Cloud API,
 //! messages reference and error codes; `reference/channels.md` §4.5–4.8).
 
+mod rich;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use stream::clock;
+use tokio::task::JoinHandle;
 
 use super::shape::{Problem, Shape};
 use super::statuses::{self, Post, Statuses};
@@ -103,6 +106,11 @@ struct ApiError {
     problem: String,
 }
 
+fn bad_token() -> ApiError {
+    let problem = "Invalid OAuth access token - Cannot parse access token".to_owned();
+    ApiError { status: 401, code: 190, problem }
+}
+
 fn invalid(problem: Problem) -> ApiError {
     ApiError { status: 400, code: 100, problem: format!("(#100) {problem}") }
 }
@@ -117,7 +125,7 @@ impl ApiError {
             "fbtrace_id": "Az8or2yhqkZfEZ-_4Qn_Bam",
         }});
         seen.problem = Some(self.problem);
-        Verdict { status: self.status, answer, seen }
+        Verdict { status: self.status, answer, seen, ..Verdict::default() }
     }
 }
 
@@ -154,24 +162,26 @@ impl Platform for Cloud {
             "messages": [{"id": id, "message_status": "accepted"}],
         });
         seen.id = takes.then_some(id);
-        Verdict { status: 200, answer, seen }
+        Verdict { status: 200, answer, seen, ..Verdict::default() }
     }
 
-    fn taken(self: &Arc<Self>, account: &str, seen: &Details) {
-        let (Some(url), Some(id), Some(to)) = (self.settings.webhook_url.clone(), seen.id.clone(), seen.to.clone())
-        else {
-            return;
-        };
+    fn taken(self: &Arc<Self>, account: &str, seen: &Details) -> Option<JoinHandle<()>> {
+        let (url, id, to) = (self.settings.webhook_url.clone()?, seen.id.clone()?, seen.to.clone()?);
         let mut statuses = locked(&self.memory).statuses.clone();
-        let is_outside = self.is_outside(account, &to);
+        let is_outside = seen.body["type"] != "template" && self.is_outside(account, &to);
         if is_outside {
             statuses.order = vec!["failed".into()];
         }
         let (cloud, account, tracker) = (Arc::clone(self), account.to_owned(), seen.tracker.clone());
-        statuses::tell(self.http.clone(), statuses, move |status| {
+        Some(statuses::tell(self.http.clone(), statuses, move |status| {
             let item = status_item(&id, &to, status, tracker.as_deref());
             cloud.webhook(&url, &account, &item)
-        });
+        }))
+    }
+
+    fn locked_out(&self) -> (u16, Value) {
+        let refused = bad_token().verdict(Details::default());
+        (refused.status, refused.answer)
     }
 
     fn throttled(&self) -> Value {
@@ -184,8 +194,7 @@ impl Cloud {
     fn admit(&self, account: &str, headers: &HeaderMap) -> Result<(), ApiError> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if header("authorization") != format!("Bearer {}", self.settings.access_token) {
-            let problem = "Invalid OAuth access token - Cannot parse access token".to_owned();
-            return Err(ApiError { status: 401, code: 190, problem });
+            return Err(bad_token());
         }
         if header("content-type").split(';').next() != Some("application/json") {
             return Err(invalid("expected content type application/json".into()));
@@ -249,7 +258,7 @@ struct Message {
 fn check(body: &Value) -> Result<Message, ApiError> {
     let mut shape = Shape::of(body, "").map_err(invalid)?;
     let kind = shape.text("type").map_err(invalid)?.unwrap_or("text");
-    if kind != "text" && !MEDIA.contains(&kind) {
+    if kind != "text" && !MEDIA.contains(&kind) && !rich::KINDS.contains(&kind) {
         let problem = format!("Message type {kind} is not supported here");
         return Err(ApiError { status: 400, code: 131_051, problem });
     }
@@ -272,6 +281,9 @@ fn fields(mut shape: Shape<'_>, kind: &str) -> Result<Message, Problem> {
         "audio" => media(shape.inner("audio")?, kind)?,
         "video" => media(shape.inner("video")?, kind)?,
         "sticker" => media(shape.inner("sticker")?, kind)?,
+        "interactive" => rich::interactive(shape.inner("interactive")?)?,
+        "location" => rich::location(shape.inner("location")?)?,
+        "template" => rich::template(shape.inner("template")?)?,
         _ => media(shape.inner("document")?, kind)?,
     };
     if shape.get("context").is_some() {

@@ -23,9 +23,11 @@ pub fn facts(source: &Source, event: &DeliveryEvent) -> Facts {
         }
         Kind::Refused(refused) => reason.clone_from(&refused.reason),
         Kind::Exhausted(exhausted) => reason.clone_from(&exhausted.reason),
-        Kind::BotTurnFinished(_) | Kind::DataActionFinished(_) | Kind::MediaStored(_) | Kind::Unknown(_) => {
-            return Facts::default();
-        }
+        Kind::PartSent(_)
+        | Kind::BotTurnFinished(_)
+        | Kind::DataActionFinished(_)
+        | Kind::MediaStored(_)
+        | Kind::Unknown(_) => return Facts::default(),
     }
     let row = row! { DeliveryRow from source, 0;
         tenant: event.tenant.to_string(),

@@ -8,7 +8,17 @@ use super::tree::Tree;
 use super::{Document, ID_BYTES_MAX, Problem};
 
 /// Fields that hold secrets wherever they stand.
-const SECRETS: &[&str] = &["secrets", "verify_token", "access_token", "webhook_secrets"];
+const SECRETS: &[&str] = &[
+    "secrets",
+    "verify_token",
+    "access_token",
+    "webhook_secrets",
+    "legacy_secret",
+    "consumer_key",
+    "consumer_secret",
+    "token",
+    "token_secret",
+];
 
 /// Ids are parts of keys and of addresses.
 pub(super) fn id(id: &str) -> Result<(), String> {
@@ -96,6 +106,16 @@ fn of_account(account: &ChannelAccount) -> Found<'_> {
         Channel::Open | Channel::Web => {
             needs("endpoint", account.endpoint.is_none(), "no endpoint: its events come in by bearer token");
         }
+    }
+    let expiry = outbound.token_expires_at.as_deref();
+    if expiry.is_some_and(|text| text.parse::<jiff::Timestamp>().is_err()) {
+        found.push((
+            vec!["outbound", "token_expires_at"],
+            "expected an instant such as 2027-01-31T12:00:00Z".to_owned(),
+        ));
+    }
+    if outbound.calls_per_s.is_some_and(|rate| !(0.001..=100_000.0).contains(&rate)) {
+        found.push((vec!["outbound", "calls_per_s"], "expected 0.001 to 100000 calls a second".to_owned()));
     }
     if outbound.retry_schedule_s.iter().any(|wait| !wait.is_finite() || *wait < 0.0) {
         found.push((vec!["outbound", "retry_schedule_s"], "expected waits of 0 s or more".to_owned()));

@@ -1,4 +1,4 @@
-//! `weft channel`: what a webhook body says, without Kafka.
+//! `weft channel`: what a webhook body says, and what a message becomes, without Kafka.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -9,10 +9,11 @@ use serde_json::Value as Json;
 use crate::output::Output;
 use crate::{Failure, Verdict};
 
-/// Look at channels' webhook bodies
+/// Look at channels' webhook bodies and requests
 #[derive(Subcommand)]
 pub(super) enum Channel {
     Parse(Parse),
+    Render(Render),
 }
 
 /// Print one JSON object a line for every event in webhook bodies
@@ -22,24 +23,54 @@ pub(super) enum Channel {
 #[derive(Args)]
 #[command(after_help = "Examples:\n  weft channel parse whatsapp body.json\n  curl … | weft channel parse open")]
 pub(super) struct Parse {
+    #[command(flatten)]
+    given: Given,
+}
+
+/// Print the provider requests that a normalized outbound message becomes, one JSON object a line
+///
+/// A message is JSON: `text`, `attachments`, `choices`, `content_kind`, `provider_fields`, alone or under `content`
+/// beside `to`. Needs no servers and no settings; secrets are stars. Exit code 1 if one could not be read or sent.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  weft channel render instagram message.json\n  \
+    echo '{\"text\":\"Which?\",\"choices\":[{\"title\":\"Red\"}]}' | weft channel render whatsapp")]
+pub(super) struct Render {
+    #[command(flatten)]
+    given: Given,
+}
+
+#[derive(Args)]
+struct Given {
     /// Channel kind: whatsapp, facebook, instagram, twitter or open
     #[arg(value_name = "KIND", value_parser = ["whatsapp", "facebook", "instagram", "twitter", "open"])]
     kind: String,
-    /// Bodies, one a file; standard input if none is named
+    /// One a file; standard input if none is named
     file: Vec<PathBuf>,
 }
 
 impl Channel {
     pub(super) fn run(&self, output: &mut Output) -> Result<Verdict, Failure> {
-        let Self::Parse(parse) = self;
+        match self {
+            Self::Parse(parse) => parse.given.each(output, ingest::parse_report),
+            Self::Render(render) => {
+                render.given.each(output, |kind, body| delivery::render_report(kind.parse().unwrap_or_default(), body))
+            }
+        }
+    }
+}
+
+impl Given {
+    fn each(
+        &self,
+        output: &mut Output,
+        read: impl Fn(&str, &[u8]) -> Result<Vec<Json>, String>,
+    ) -> Result<Verdict, Failure> {
         let mut verdict = Verdict::Good;
-        for (name, body) in parse.bodies() {
-            let events =
-                body.map_err(|error| error.to_string()).and_then(|body| ingest::parse_report(&parse.kind, &body));
-            match events {
-                Ok(events) => {
-                    for event in events {
-                        output.json_line(&named(&name, event))?;
+        for (name, body) in self.bodies() {
+            match body.map_err(|error| error.to_string()).and_then(|body| read(&self.kind, &body)) {
+                Ok(lines) => {
+                    for line in lines {
+                        output.json_line(&named(&name, line))?;
                     }
                 }
                 Err(error) => {
@@ -50,9 +81,7 @@ impl Channel {
         }
         Ok(verdict)
     }
-}
 
-impl Parse {
     /// Name and bytes of each body, read when its turn comes.
     fn bodies(&self) -> impl Iterator<Item = (String, std::io::Result<Vec<u8>>)> {
         let stdin = self.file.is_empty().then(|| {
@@ -65,7 +94,7 @@ impl Parse {
     }
 }
 
-/// The event with the file it came from in front.
+/// The line with the file it came from in front.
 fn named(file: &str, event: Json) -> Json {
     let mut named = serde_json::Map::from_iter([("file".to_owned(), Json::String(file.to_owned()))]);
     if let Json::Object(fields) = event {

@@ -1,9 +1,10 @@
 //! What the machine wants done.
 
 use schemas::ids::{AttemptId, MessageId};
-use schemas::records::{AccountState, Channel, Content, Customer, DeliveryEvent, Millis, SenderKind};
+use schemas::records::{AccountState, Channel, Customer, DeliveryEvent, Millis, SenderKind};
 
-use super::event::{AccountKey, Asked, Route};
+use super::event::{AccountKey, Asked, Echo, Route};
+use super::rendering::Part;
 use schemas::ids::CustomerKey;
 
 /// Everything the shell must do, in one transaction; calls after it.
@@ -17,6 +18,8 @@ pub enum Effect {
     Send(Box<Send>),
     /// Lay the record that asked aside, for somebody to send it again.
     DeadLetter(Box<Exhaustion>),
+    /// Tell threading what somebody answered elsewhere; decided at.
+    Foreign(Box<Echo>, Millis),
     /// Something came that changes nothing.
     Ignored(Ignored),
 }
@@ -40,8 +43,12 @@ pub struct Send {
     pub customer: Customer,
     /// Who says it.
     pub sender: SenderKind,
-    /// What.
-    pub content: Content,
+    /// What: one message of the channel.
+    pub part: Part,
+    /// Which part of the message that is, from 1.
+    pub part_no: i64,
+    /// The provider's id of the message that it answers.
+    pub quotes: Option<String>,
     /// When it was said.
     pub occurred_at: Millis,
     /// End of the reply window.

@@ -1,9 +1,11 @@
 //! What can happen to a partition's deliveries.
 
 use schemas::ids::{AccountId, ConversationId, CustomerKey, EventId, MessageId, StintId, TenantId};
-use schemas::records::{Channel, Customer, MessageAdded, Millis, ReceiptStatus};
+use schemas::records::{Channel, Content, Customer, MessageAdded, Millis, ReceiptStatus};
 use serde::{Deserialize, Serialize};
 use stream::{Tick, Timestamp};
+
+use super::rows::Breaker;
 
 /// Whose account: ids of different tenants may be alike.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -27,6 +29,10 @@ pub enum Event {
     Called(CallEnded),
     /// The platform says how far a message came.
     Receipt(Receipt),
+    /// The platform tells what our account said.
+    Echo(Box<Echo>),
+    /// Another partition says how an account is.
+    Told(AccountKey, Told),
     /// The customer said something, which opens the reply window anew.
     Heard(Heard),
 }
@@ -50,6 +56,10 @@ pub struct Account {
     pub order_hold_max_ms: Option<i64>,
     /// What an unknown outcome leads to.
     pub when_unknown: WhenUnknown,
+    /// The platform's id of our app.
+    pub app_id: Option<String>,
+    /// When its access token ends.
+    pub token_expires_at: Option<Millis>,
 }
 
 /// What an unknown outcome leads to (D1).
@@ -82,12 +92,33 @@ pub struct Route {
     pub api_url: Option<String>,
     /// The provider's access token.
     pub access_token: Option<SecretPlace>,
+    /// X: the four credentials of OAuth 1.0a.
+    pub oauth1: Option<Box<OAuth1>>,
+    /// The provider lets people answer after the window.
+    pub human_agent: bool,
+    /// Calls in 1000 seconds; null: the channel's own limit.
+    pub calls_per_ks: Option<i64>,
     /// Open messaging: where messages are posted.
     pub webhook_url: Option<String>,
     /// Open messaging: live signing secrets.
     pub webhook_secrets: Vec<SecretPlace>,
+    /// Open messaging: signs Genesys Cloud's own header as well.
+    pub legacy_secret: Option<SecretPlace>,
     /// Longest time of one call, milliseconds.
     pub timeout_ms: i64,
+}
+
+/// OAuth 1.0a user context.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OAuth1 {
+    /// The app's key.
+    pub consumer_key: SecretPlace,
+    /// The app's secret.
+    pub consumer_secret: SecretPlace,
+    /// The user's token.
+    pub token: SecretPlace,
+    /// The user's token secret.
+    pub token_secret: SecretPlace,
 }
 
 /// A message to be delivered, and the record that asked for it.
@@ -144,6 +175,8 @@ pub struct CallEnded {
     pub message_id: MessageId,
     /// Which attempt it was.
     pub attempt_no: i64,
+    /// Which part of the message, from 1.
+    pub part_no: i64,
     /// The wall clock then: waits count from it.
     pub at: Timestamp,
     /// How it ended.
@@ -157,6 +190,8 @@ pub enum Outcome {
     Accepted {
         /// The provider's id of it.
         provider_message_id: Option<String>,
+        /// How long the account may make no other call, milliseconds; 0: no such wish.
+        rest_ms: i64,
     },
     /// The provider said no.
     Answered(Answer),
@@ -164,6 +199,12 @@ pub enum Outcome {
     NotSent {
         /// Why.
         reason: &'static str,
+    },
+    /// Nothing was sent: the account's own rate does not let it go sooner than in so many
+    /// milliseconds.
+    Paced {
+        /// How long.
+        wait_ms: i64,
     },
     /// Nothing was sent: it was no longer ours to send.
     NotOurs,
@@ -190,6 +231,10 @@ pub struct Answer {
     pub status: u16,
     /// The provider's own error code.
     pub code: Option<i64>,
+    /// What narrows it down: Meta's subcode.
+    pub subcode: Option<i64>,
+    /// The provider's own name of the error: the last word of X's problem type.
+    pub name: Option<String>,
     /// The provider's own words.
     pub detail: Option<String>,
     /// How long it asks us to wait.
@@ -203,6 +248,8 @@ pub enum Refusal {
     WindowClosed,
     /// Whoever asked wanted it sent earlier or not at all.
     Expired,
+    /// The customer has had as many messages as the channel allows for each of theirs (C6).
+    ReplyLimit,
 }
 
 impl Refusal {
@@ -211,6 +258,7 @@ impl Refusal {
         match self {
             Self::WindowClosed => "window_closed",
             Self::Expired => "expired",
+            Self::ReplyLimit => "reply_limit",
         }
     }
 }
@@ -220,12 +268,16 @@ impl Refusal {
 pub struct Receipt {
     /// The account it came by.
     pub account: AccountKey,
-    /// Our id, if the platform gave it back.
+    /// Whose message it is about.
+    pub customer_key: Option<CustomerKey>,
+    /// Our id of the part, if the platform gave it back.
     pub message_id: Option<MessageId>,
     /// The platform's id.
     pub provider_message_id: Option<String>,
     /// How far it came.
     pub status: ReceiptStatus,
+    /// It is about everything sent until then.
+    pub watermark: Option<Millis>,
     /// When, by the platform.
     pub at: Millis,
     /// The platform's error code.
@@ -234,11 +286,49 @@ pub struct Receipt {
     pub detail: Option<String>,
 }
 
-/// A customer's action and the window it opens.
+/// What our account said, as the platform tells it back.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Echo {
+    /// The account.
+    pub account: AccountKey,
+    /// Its channel.
+    pub channel: Channel,
+    /// To whom, as a key.
+    pub customer_key: CustomerKey,
+    /// To whom, as the platform knows them.
+    pub customer: Option<Customer>,
+    /// Our id of the part, if the platform gave it back.
+    pub message_id: Option<MessageId>,
+    /// The platform's id of it.
+    pub provider_message_id: Option<String>,
+    /// The app that said it.
+    pub app_id: Option<String>,
+    /// What.
+    pub content: Content,
+    /// When, by the platform.
+    pub at: Millis,
+}
+
+/// How an account is, as another partition saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its credentials or configuration were refused.
+    pub paused: bool,
+    /// Its circuit.
+    pub breaker: Breaker,
+    /// No call before this.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A customer's action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heard {
     /// Who.
     pub customer_key: CustomerKey,
     /// Until when we may answer freely.
-    pub window_ends_at: Millis,
+    pub window_ends_at: Option<Millis>,
+    /// Whether they wrote or pressed something, which may be replied to anew.
+    pub wrote: bool,
 }

@@ -6,6 +6,7 @@
 
 pub mod effect;
 pub mod event;
+pub mod rendering;
 pub mod rows;
 pub mod rules;
 pub mod state;
@@ -50,7 +51,9 @@ impl Machine for Delivery {
             Event::Asked(asked) => rules::accept::asked(&mut step, *asked),
             Event::Called(ended) => rules::outcome::called(&mut step, ended),
             Event::Receipt(receipt) => rules::receipts::receipt(&mut step, receipt),
-            Event::Heard(heard) => rules::window::heard(&mut step, heard),
+            Event::Echo(echo) => rules::echoes::echo(&mut step, *echo),
+            Event::Told(key, told) => rules::shared_health::told(&mut step, key, told),
+            Event::Heard(heard) => rules::replies::heard(&mut step, heard),
         }
         step.effects
     }

@@ -16,12 +16,71 @@ pub struct Message {
     pub no: u64,
     /// When we learned of it.
     pub accepted_at: Timestamp,
-    /// Attempts claimed so far.
+    /// Attempts claimed so far, those of all parts.
     pub attempts: i64,
+    /// Attempts of the present part.
+    pub tries: i64,
+    /// How many messages of the channel it is.
+    pub parts: i64,
+    /// Those that were sent, in order.
+    pub sent: Vec<SentPart>,
     /// Why the last attempt did not settle it; empty before the first.
     pub last_reason: String,
     /// Where it stands.
     pub phase: Phase,
+}
+
+impl Message {
+    /// The part whose turn it is, from 1.
+    pub fn part_no(&self) -> i64 {
+        i64::try_from(self.sent.len()).unwrap_or(i64::MAX - 1) + 1
+    }
+}
+
+/// A part that the provider took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SentPart {
+    /// The provider's id of it.
+    pub provider_message_id: Option<String>,
+    /// How far it came.
+    pub progress: Progress,
+}
+
+/// The parts of a message that is settled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Past {
+    /// Those that were sent, in order.
+    pub parts: Vec<SentPart>,
+    /// How many there are.
+    pub of: i64,
+    /// How far the message came: as far as the last of its parts; failed if one is missing.
+    pub progress: Progress,
+}
+
+impl Past {
+    /// As far as its parts are.
+    pub fn of(parts: Vec<SentPart>, of: i64) -> Self {
+        let mut past = Self { parts, of, progress: Progress::Failed };
+        past.progress = past.least();
+        past
+    }
+
+    /// One that failed as a whole.
+    pub fn failed(parts: Vec<SentPart>, of: i64) -> Self {
+        Self { progress: Progress::Failed, ..Self::of(parts, of) }
+    }
+
+    /// How far the parts are together.
+    pub fn least(&self) -> Progress {
+        let is_whole = i64::try_from(self.parts.len()) == Ok(self.of);
+        let least = self.parts.iter().map(|part| part.progress).min();
+        least.filter(|_| is_whole).unwrap_or(Progress::Failed)
+    }
+}
+
+/// What a part is called outside: the first by its message's id, the others by one of their own.
+pub fn part_id(message: MessageId, part_no: i64) -> MessageId {
+    if part_no <= 1 { message } else { MessageId::derive(&[&message.to_string(), "part", &part_no.to_string()]) }
 }
 
 /// Where an open message stands.
@@ -61,10 +120,10 @@ pub struct Sent {
     pub channel: Channel,
     /// The attempt that settled it.
     pub attempt_no: i64,
-    /// The provider's id.
-    pub provider_message_id: Option<String>,
-    /// How far it came.
-    pub progress: Progress,
+    /// When it was settled.
+    pub at: Timestamp,
+    /// Its parts that were sent, and how far it came as a whole.
+    pub past: Past,
     /// When it is forgotten.
     pub forget_at: Timestamp,
 }
@@ -80,7 +139,7 @@ pub struct Lane {
     pub head: Option<MessageId>,
     /// Since when it is its turn.
     pub head_since: Timestamp,
-    /// The message before, accepted by a provider that does not keep order by itself, and until
+    /// The message or part before, accepted by a provider that does not keep order by itself, and until
     /// when its first receipt is waited for.
     pub settling: Option<(MessageId, Timestamp)>,
     /// End of the reply window as of the customer's latest action.
@@ -112,6 +171,11 @@ impl Breaker {
             Self::HalfOpen => "half_open",
         }
     }
+
+    /// What is written so; `None` for what a later build may write.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Closed, Self::Open, Self::HalfOpen].into_iter().find(|breaker| breaker.as_str() == name)
+    }
 }
 
 /// How an account does, as this partition sees it; absent while all is well.
@@ -125,6 +189,8 @@ pub struct Health {
     pub until: Option<Timestamp>,
     /// Calls in a row that failed for reasons of the provider.
     pub failures: u32,
+    /// Since when, with no call that got through.
+    pub failing_since: Option<Timestamp>,
     /// How often the circuit opened since it was last closed.
     pub openings: u32,
     /// The one call of a half-open circuit.
@@ -145,9 +211,16 @@ pub struct Early {
 /// The account and the provider's message id.
 pub type ProviderKey = (AccountKey, String);
 
-impl Sent {
-    /// What receipts name it by, if the provider's id is known.
-    pub fn provider_key(&self) -> Option<ProviderKey> {
-        self.provider_message_id.clone().map(|id| (self.account.clone(), id))
-    }
+/// What was said to a customer since they last wrote, where the channel counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replies {
+    /// Messages of the channel.
+    pub count: i64,
+    /// When they are forgotten.
+    pub forget_at: Timestamp,
+}
+
+/// What receipts name sent parts by, as far as the provider's ids are known.
+pub fn provider_keys<'a>(account: &'a AccountKey, parts: &'a [SentPart]) -> impl Iterator<Item = ProviderKey> + 'a {
+    parts.iter().filter_map(|part| part.provider_message_id.clone()).map(|id| (account.clone(), id))
 }

@@ -1,10 +1,12 @@
 //! What one partition remembers: its tables, and the indexes that follow from them.
 
+mod checks;
+
 use schemas::ids::{CustomerKey, MessageId};
 use stream::{Derived, Index, Scope, State, Stored, Table, Timestamp};
 
 use super::event::{Account, AccountKey};
-use super::rows::{Early, Health, Lane, Message, Phase, ProviderKey, Sent};
+use super::rows::{Early, Health, Lane, Message, Phase, Progress, ProviderKey, Replies, Sent, part_id, provider_keys};
 
 /// The partition's memory. Rows change only through its methods, which keep the indexes in step.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ pub struct Deliveries {
     sent: Table<MessageId, Sent>,
     customers: Table<CustomerKey, Lane>,
     receipts: Table<ProviderKey, Early>,
+    replies: Table<CustomerKey, Replies>,
     /// Open messages in lane order.
     queue: Index<(CustomerKey, u64, MessageId)>,
     /// Committed calls by account.
@@ -25,8 +28,14 @@ pub struct Deliveries {
     ready: Index<(AccountKey, Timestamp, CustomerKey)>,
     /// Accounts by the end of their pause.
     resumes: Index<(Timestamp, AccountKey)>,
-    /// Settled messages by the provider's id.
+    /// Messages by the provider's ids of their sent parts.
     by_provider: Index<(ProviderKey, MessageId)>,
+    /// Messages by our ids of their parts after the first.
+    by_part: Index<(MessageId, MessageId)>,
+    /// Settled messages of a customer that are not read yet, by the time they were settled.
+    unread: Index<(CustomerKey, Timestamp, MessageId)>,
+    /// Counted replies by the time they are forgotten.
+    forget_replies: Index<(Timestamp, CustomerKey)>,
     /// Settled messages by the time they are forgotten.
     forget_sent: Index<(Timestamp, MessageId)>,
     /// Early receipts by the time they are forgotten.
@@ -42,12 +51,16 @@ impl Default for Deliveries {
             sent: Table::new("sent"),
             customers: Table::new("customers"),
             receipts: Table::new("receipts"),
+            replies: Table::new("replies"),
             queue: Index::new(),
             claims: Index::new(),
             wakes: Index::new(),
             ready: Index::new(),
             resumes: Index::new(),
             by_provider: Index::new(),
+            by_part: Index::new(),
+            unread: Index::new(),
+            forget_replies: Index::new(),
             forget_sent: Index::new(),
             forget_early: Index::new(),
         }
@@ -66,6 +79,11 @@ impl Deliveries {
             Some(account) => drop(self.settings.put(key, account)),
             None => drop(self.settings.remove(&key)),
         }
+    }
+
+    /// The configured accounts.
+    pub fn configured(&self) -> impl Iterator<Item = (&AccountKey, &Account)> {
+        self.settings.iter()
     }
 
     /// How an account does.
@@ -109,6 +127,13 @@ impl Deliveries {
             self.claims.remove(&claim);
         }
         self.queue.insert(queued);
+        let account = message.asked.account();
+        for key in provider_keys(&account, &message.sent) {
+            self.by_provider.insert((key, id));
+        }
+        for no in 2..=message.parts {
+            self.by_part.insert((part_id(id, no), id));
+        }
         self.messages.put(id, message);
     }
 
@@ -117,6 +142,12 @@ impl Deliveries {
         let message = self.messages.remove(&id)?;
         self.queue.remove(&(message.asked.customer_key, message.no, id));
         self.claims.remove(&(message.asked.account(), id));
+        for key in provider_keys(&message.asked.account(), &message.sent) {
+            self.by_provider.remove(&(key, id));
+        }
+        for no in 2..=message.parts {
+            self.by_part.remove(&(part_id(id, no), id));
+        }
         Some(message)
     }
 
@@ -174,25 +205,85 @@ impl Deliveries {
     /// Sets a settled message.
     pub fn set_sent(&mut self, id: MessageId, sent: Sent) {
         self.remove_sent(id);
-        self.by_provider.extend_one(sent.provider_key().map(|key| (key, id)));
-        self.forget_sent.insert((sent.forget_at, id));
+        self.index_sent(id, &sent);
         self.sent.put(id, sent);
+    }
+
+    fn index_sent(&mut self, id: MessageId, sent: &Sent) {
+        for key in provider_keys(&sent.account, &sent.past.parts) {
+            self.by_provider.insert((key, id));
+        }
+        for no in 2..=sent.past.of {
+            self.by_part.insert((part_id(id, no), id));
+        }
+        if is_unread(sent) {
+            self.unread.insert((sent.customer_key, sent.at, id));
+        }
+        self.forget_sent.insert((sent.forget_at, id));
     }
 
     /// Forgets a settled message.
     pub fn remove_sent(&mut self, id: MessageId) {
         if let Some(old) = self.sent.remove(&id) {
             self.forget_sent.remove(&(old.forget_at, id));
-            if let Some(key) = old.provider_key() {
+            self.unread.remove(&(old.customer_key, old.at, id));
+            for key in provider_keys(&old.account, &old.past.parts) {
                 self.by_provider.remove(&(key, id));
+            }
+            for no in 2..=old.past.of {
+                self.by_part.remove(&(part_id(id, no), id));
             }
         }
     }
 
-    /// The settled message with this provider's id.
-    pub fn find_sent(&self, key: &ProviderKey) -> Option<MessageId> {
+    /// The message and part with this provider's id.
+    pub fn find_provider(&self, key: &ProviderKey) -> Option<(MessageId, i64)> {
         let next = self.by_provider.range((key.clone(), MessageId::from_u128(0))..).next();
-        next.filter(|(found, _)| found == key).map(|(_, id)| *id)
+        let id = next.filter(|(found, _)| found == key).map(|(_, id)| *id)?;
+        let open = self.messages.get(&id).map(|message| &message.sent);
+        let parts = open.or_else(|| self.sent.get(&id).map(|sent| &sent.past.parts))?;
+        let place = parts.iter().position(|part| part.provider_message_id.as_deref() == Some(key.1.as_str()))?;
+        Some((id, as_i64(place) + 1))
+    }
+
+    /// The message and part that we call so outside.
+    pub fn find_part(&self, part: MessageId) -> Option<(MessageId, i64)> {
+        if self.messages.contains(&part) || self.sent.contains(&part) {
+            return Some((part, 1));
+        }
+        let next = self.by_part.range((part, MessageId::from_u128(0))..).next();
+        let id = next.filter(|(found, _)| *found == part).map(|(_, id)| *id)?;
+        let open = self.messages.get(&id).map(|message| message.parts);
+        let parts = open.or_else(|| self.sent.get(&id).map(|sent| sent.past.of))?;
+        (2..=parts).find(|no| part_id(id, *no) == part).map(|no| (id, no))
+    }
+
+    /// A customer's settled messages until then that are not read yet, oldest first.
+    pub fn unread(&self, customer: CustomerKey, until: Timestamp) -> Vec<MessageId> {
+        let (first, last) = (MessageId::from_u128(0), MessageId::from_u128(u128::MAX));
+        let found = self.unread.range((customer, Timestamp::ZERO, first)..=(customer, until, last));
+        found.map(|(_, _, id)| *id).collect()
+    }
+
+    /// What was said to a customer since they last wrote.
+    pub fn replies(&self, customer: CustomerKey) -> i64 {
+        self.replies.get(&customer).map_or(0, |replies| replies.count)
+    }
+
+    /// Notes what was said to a customer since they last wrote.
+    pub fn set_replies(&mut self, customer: CustomerKey, replies: Option<Replies>) {
+        if let Some(old) = self.replies.remove(&customer) {
+            self.forget_replies.remove(&(old.forget_at, customer));
+        }
+        if let Some(replies) = replies {
+            self.forget_replies.insert((replies.forget_at, customer));
+            self.replies.put(customer, replies);
+        }
+    }
+
+    /// A count of replies to be forgotten.
+    pub fn due_replies(&self, now: Timestamp) -> Option<CustomerKey> {
+        self.forget_replies.first().filter(|(at, _)| *at <= now).map(|(_, customer)| *customer)
     }
 
     /// Receipts kept for a provider's id.
@@ -221,6 +312,7 @@ impl Deliveries {
             self.resumes.first().map(|(at, _)| *at),
             self.forget_sent.first().map(|(at, _)| *at),
             self.forget_early.first().map(|(at, _)| *at),
+            self.forget_replies.first().map(|(at, _)| *at),
         ];
         firsts.into_iter().flatten().min()
     }
@@ -244,71 +336,6 @@ impl Deliveries {
     pub fn due_early(&self, now: Timestamp) -> Option<ProviderKey> {
         self.forget_early.first().filter(|(at, _)| *at <= now).map(|(_, key)| key.clone())
     }
-
-    fn check_message(&self, id: MessageId, message: &Message) -> Result<(), String> {
-        let customer = message.asked.customer_key;
-        let Some(lane) = self.customers.get(&customer) else {
-            return Err(format!("message {id} is in no lane"));
-        };
-        if self.sent.contains(&id) {
-            return Err(format!("message {id} is open and settled"));
-        }
-        match message.phase {
-            Phase::Waiting(_) => Ok(()),
-            Phase::Claimed if message.attempts < 1 => Err(format!("message {id} is claimed without an attempt")),
-            Phase::Claimed | Phase::Held(_) if lane.head != Some(id) => {
-                Err(format!("message {id} is claimed or held out of its turn"))
-            }
-            Phase::Claimed => Ok(()),
-            Phase::Held(_) if lane.wake_at.is_none() => Err(format!("message {id} is held for ever")),
-            Phase::Held(_) => Ok(()),
-        }
-    }
-
-    fn check_lane(&self, customer: CustomerKey, lane: &Lane) -> Result<(), String> {
-        let head = self.lane_messages(customer).next();
-        let waits = lane.wake_at.is_some() || lane.ready_since.is_some();
-        let Some(id) = head else {
-            let settles = lane.settling.is_some() && lane.wake_at.is_some();
-            return if settles { Ok(()) } else { Err(format!("lane {customer} is empty and stays")) };
-        };
-        if lane.head != head {
-            return Err(format!("lane {customer} has head {:?} and serves {:?}", head, lane.head));
-        }
-        let phase = self.messages.get(&id).map(|message| message.phase);
-        match phase {
-            Some(Phase::Claimed) if lane.ready_since.is_some() => Err(format!("lane {customer} is claimed and ready")),
-            Some(Phase::Claimed) => Ok(()),
-            Some(Phase::Waiting(_) | Phase::Held(_)) if waits => Ok(()),
-            Some(Phase::Waiting(_) | Phase::Held(_)) => Err(format!("nothing will wake lane {customer}")),
-            None => Err(format!("lane {customer} serves message {id}, which is not there")),
-        }
-    }
-
-    fn check_health(&self, key: &AccountKey, health: &Health) -> Result<(), String> {
-        let Some(id) = health.probe else { return Ok(()) };
-        let is_out = self.messages.get(&id).is_some_and(|message| message.phase == Phase::Claimed);
-        if is_out { Ok(()) } else { Err(format!("account {} waits for message {id}, which is not out", key.account)) }
-    }
-
-    fn check_indexes(&self) -> Result<(), String> {
-        let count = |n: usize, of: usize, what: &str| {
-            if n == of { Ok(()) } else { Err(format!("index {what} has {n} entries for {of} rows")) }
-        };
-        let claimed = self.messages.iter().filter(|(_, m)| m.phase == Phase::Claimed).count();
-        let waking = self.customers.iter().filter(|(_, lane)| lane.wake_at.is_some()).count();
-        let ready = self.customers.iter().filter(|(_, lane)| lane.ready_since.is_some()).count();
-        let pausing = self.accounts.iter().filter(|(_, health)| health.until.is_some()).count();
-        let named = self.sent.iter().filter(|(_, sent)| sent.provider_message_id.is_some()).count();
-        count(self.queue.len(), self.messages.len(), "queue")?;
-        count(self.claims.len(), claimed, "claims")?;
-        count(self.wakes.len(), waking, "wakes")?;
-        count(self.ready.len(), ready, "ready")?;
-        count(self.resumes.len(), pausing, "resumes")?;
-        count(self.by_provider.len(), named, "by_provider")?;
-        count(self.forget_sent.len(), self.sent.len(), "forget_sent")?;
-        count(self.forget_early.len(), self.receipts.len(), "forget_early")
-    }
 }
 
 impl State for Deliveries {
@@ -320,6 +347,7 @@ impl State for Deliveries {
             &mut self.customers,
             &mut self.accounts,
             &mut self.receipts,
+            &mut self.replies,
         ]
     }
 
@@ -331,6 +359,9 @@ impl State for Deliveries {
             &mut self.ready,
             &mut self.resumes,
             &mut self.by_provider,
+            &mut self.by_part,
+            &mut self.unread,
+            &mut self.forget_replies,
             &mut self.forget_sent,
             &mut self.forget_early,
         ]
@@ -342,6 +373,12 @@ impl State for Deliveries {
             if message.phase == Phase::Claimed {
                 self.claims.insert((message.asked.account(), *id));
             }
+            for key in provider_keys(&message.asked.account(), &message.sent) {
+                self.by_provider.insert((key, *id));
+            }
+            for no in 2..=message.parts {
+                self.by_part.insert((part_id(*id, no), *id));
+            }
         }
         for (customer, lane) in &self.customers {
             self.wakes.extend_one(lane.wake_at.map(|at| (at, *customer)));
@@ -351,8 +388,19 @@ impl State for Deliveries {
             self.resumes.extend_one(health.until.map(|until| (until, key.clone())));
         }
         for (id, sent) in &self.sent {
-            self.by_provider.extend_one(sent.provider_key().map(|key| (key, *id)));
+            for key in provider_keys(&sent.account, &sent.past.parts) {
+                self.by_provider.insert((key, *id));
+            }
+            for no in 2..=sent.past.of {
+                self.by_part.insert((part_id(*id, no), *id));
+            }
+            if is_unread(sent) {
+                self.unread.insert((sent.customer_key, sent.at, *id));
+            }
             self.forget_sent.insert((sent.forget_at, *id));
+        }
+        for (customer, replies) in &self.replies {
+            self.forget_replies.insert((replies.forget_at, *customer));
         }
         for (key, early) in &self.receipts {
             self.forget_early.insert((early.forget_at, key.clone()));
@@ -378,6 +426,15 @@ impl State for Deliveries {
             }
         }
     }
+}
+
+/// Whether a watermark could still move it.
+fn is_unread(sent: &Sent) -> bool {
+    matches!(sent.past.progress, Progress::Sent | Progress::Delivered)
+}
+
+fn as_i64(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 /// Adds what is there, if anything.

@@ -7,7 +7,7 @@ use stream::Timestamp;
 use super::Policy;
 use super::effect::{Effect, Ignored};
 use super::event::{AccountKey, Asked, Refusal};
-use super::rows::{Health, Message, Progress, Sent};
+use super::rows::{Health, Message, Past, Sent};
 use super::state::Deliveries;
 
 /// How long receipts of a settled message are awaited: as long as `channel.inbound` tells the
@@ -25,6 +25,7 @@ pub(crate) struct Step<'a> {
 pub(crate) struct About {
     pub(crate) message_id: MessageId,
     pub(crate) attempt_no: i64,
+    part: Option<(i64, i64)>,
     tenant: TenantId,
     account_id: AccountId,
     conversation_id: ConversationId,
@@ -37,6 +38,7 @@ impl About {
         Self {
             message_id: asked.added.message_id,
             attempt_no,
+            part: None,
             tenant: asked.tenant.clone(),
             account_id: asked.account_id.clone(),
             conversation_id: asked.conversation_id,
@@ -45,7 +47,14 @@ impl About {
         }
     }
 
+    /// The present part of an open message.
     pub(crate) fn message(message: &Message) -> Self {
+        let part = (message.parts > 1).then(|| (message.part_no(), message.parts));
+        Self { part, ..Self::asked(&message.asked, message.attempts) }
+    }
+
+    /// An open message as a whole.
+    pub(crate) fn whole(message: &Message) -> Self {
         Self::asked(&message.asked, message.attempts)
     }
 
@@ -53,6 +62,7 @@ impl About {
         Self {
             message_id,
             attempt_no: sent.attempt_no,
+            part: None,
             tenant: sent.account.tenant.clone(),
             account_id: sent.account.account.clone(),
             conversation_id: sent.conversation_id,
@@ -77,6 +87,8 @@ impl Step<'_> {
             attempt_no: about.attempt_no,
             channel: about.channel,
             account_id: about.account_id,
+            part_no: about.part.map(|(no, _)| no),
+            parts: about.part.map(|(_, of)| of),
             kind,
         };
         self.effects.push(Effect::Event(Box::new(event)));
@@ -87,26 +99,26 @@ impl Step<'_> {
     }
 
     /// Takes a message out of its lane and remembers how far it came.
-    pub(crate) fn settle(&mut self, message: &Message, progress: Progress, provider_message_id: Option<String>) {
+    pub(crate) fn settle(&mut self, message: &Message, past: Past) {
         let (id, account) = (message.asked.added.message_id, message.asked.account());
         self.state.remove_message(id);
         let health = self.state.health(&account);
         if health.probe == Some(id) {
             self.set_health(&account, Health { probe: None, ..health });
         }
-        self.remember(&message.asked, message.attempts, progress, provider_message_id);
+        self.remember(&message.asked, message.attempts, past);
     }
 
     /// Remembers how far a message came, for its receipts and repeats.
-    pub(crate) fn remember(&mut self, asked: &Asked, attempt_no: i64, progress: Progress, provider: Option<String>) {
+    pub(crate) fn remember(&mut self, asked: &Asked, attempt_no: i64, past: Past) {
         let sent = Sent {
             account: asked.account(),
             customer_key: asked.customer_key,
             conversation_id: asked.conversation_id,
             channel: asked.channel,
             attempt_no,
-            provider_message_id: provider,
-            progress,
+            at: self.now,
+            past,
             forget_at: self.now.plus_ms(SENT_KEEP_MS),
         };
         self.state.set_sent(asked.added.message_id, sent);
@@ -115,14 +127,14 @@ impl Step<'_> {
     /// Ends a message as failed.
     pub(crate) fn fail(&mut self, message: &Message, at: Millis, failed: Failed) {
         self.say(About::message(message), at, DeliveryEventKind::Failed(failed));
-        self.settle(message, Progress::Failed, None);
+        self.settle(message, Past::failed(message.sent.clone(), message.parts));
     }
 
     /// Ends a message as refused.
     pub(crate) fn refuse(&mut self, message: &Message, at: Millis, refusal: Refusal) {
         let refused = SendRefused { reason: refusal.as_str().into() };
         self.say(About::message(message), at, DeliveryEventKind::Refused(refused));
-        self.settle(message, Progress::Failed, None);
+        self.settle(message, Past::failed(message.sent.clone(), message.parts));
     }
 
     /// Notes an account's health; tells the others when what they can see of it changes.

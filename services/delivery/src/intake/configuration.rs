@@ -6,7 +6,7 @@ use schemas::ids::AccountId;
 use schemas::records::ConfigEntity;
 use stream::{InputRecord, Reject};
 
-use crate::core::event::{Account, AccountKey, Event, Route, SecretPlace, WhenUnknown};
+use crate::core::event::{Account, AccountKey, Event, OAuth1, Route, SecretPlace, WhenUnknown};
 
 const TIMEOUT_MS: i64 = 10_000;
 
@@ -45,6 +45,8 @@ fn translate(id: &AccountId, spec: ChannelAccount) -> Result<Account, Reject> {
     let outbound = spec.outbound;
     let waits =
         outbound.retry_schedule_s.iter().map(|seconds| milliseconds(*seconds)).collect::<Result<Vec<_>, _>>()?;
+    let calls_per_ks = outbound.calls_per_s.map(per_thousand_seconds).transpose()?;
+    let token_expires_at = outbound.token_expires_at.as_deref().map(instant).transpose()?;
     Ok(Account {
         channel: spec.channel,
         route: Route {
@@ -52,8 +54,12 @@ fn translate(id: &AccountId, spec: ChannelAccount) -> Result<Account, Reject> {
             provider_account_id: spec.provider_account_id.unwrap_or_else(|| id.to_string()),
             api_url: outbound.api_url,
             access_token: outbound.access_token.map(place),
+            oauth1: outbound.oauth1.map(|oauth1| Box::new(credentials(oauth1))),
+            human_agent: outbound.human_agent,
+            calls_per_ks,
             webhook_url: outbound.webhook_url,
             webhook_secrets: outbound.webhook_secrets.into_iter().map(place).collect(),
+            legacy_secret: outbound.legacy_secret.map(place),
             timeout_ms: outbound.timeout_ms.filter(|ms| *ms > 0).unwrap_or(TIMEOUT_MS),
         },
         schedule_ms: (!waits.is_empty()).then_some(waits),
@@ -62,6 +68,8 @@ fn translate(id: &AccountId, spec: ChannelAccount) -> Result<Account, Reject> {
             OnAmbiguous::AtLeastOnce => WhenUnknown::SendAgain,
             OnAmbiguous::AtMostOnce => WhenUnknown::Hold,
         },
+        app_id: outbound.app_id,
+        token_expires_at,
     })
 }
 
@@ -72,6 +80,30 @@ fn milliseconds(seconds: f64) -> Result<i64, Reject> {
         return Err(bad(format!("retry_schedule_s: expected 0 to {SECONDS_MAX} seconds, found {seconds}")));
     }
     Ok((seconds * 1_000.0).round() as i64)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+fn per_thousand_seconds(per_s: f64) -> Result<i64, Reject> {
+    const PER_S_MAX: f64 = 100_000.0;
+    if !(0.001..=PER_S_MAX).contains(&per_s) {
+        return Err(bad(format!("calls_per_s: expected 0.001 to {PER_S_MAX}, found {per_s}")));
+    }
+    Ok((per_s * 1_000.0).round() as i64)
+}
+
+fn instant(text: &str) -> Result<i64, Reject> {
+    let instant: jiff::Timestamp =
+        text.parse().map_err(|_| bad(format!("token_expires_at: expected an RFC 3339 instant, found {text:?}")))?;
+    Ok(instant.as_millisecond())
+}
+
+fn credentials(oauth1: schemas::config::OAuth1) -> OAuth1 {
+    OAuth1 {
+        consumer_key: place(oauth1.consumer_key),
+        consumer_secret: place(oauth1.consumer_secret),
+        token: place(oauth1.token),
+        token_secret: place(oauth1.token_secret),
+    }
 }
 
 fn place(secret: SecretRef) -> SecretPlace {

@@ -1,26 +1,17 @@
 //! `channel.inbound`: receipts and echoes of our messages; whatever opens a reply window.
 
 use schemas::ids::{KeySecret, MessageId, OutwardId};
-use schemas::records::{InboundEvent, InboundKind, InboundReceipt, ReceiptStatus};
+use schemas::records::{InboundEcho, InboundEvent, InboundKind, InboundReceipt};
 use stream::Reject;
 
-use crate::core::event::{AccountKey, Event, Heard, Receipt};
+use crate::core::event::{AccountKey, Echo, Event, Heard, Receipt};
 
 pub(super) fn read(secret: &KeySecret, event: InboundEvent) -> Result<Option<Event>, Reject> {
     match &event.kind {
         InboundKind::Receipt(receipt) => receipt_of(secret, &event, receipt.clone()).map(Some),
-        InboundKind::Echo(echo) => {
-            let ours = ours(secret, &event, echo.callback_data.as_deref());
-            let provider_message_id = Some(event.provider_event_id.clone()).filter(|id| !id.is_empty());
-            let told = InboundReceipt { status: ReceiptStatus::Sent, provider_message_id, ..InboundReceipt::default() };
-            ours.map(|_| {
-                receipt_of(secret, &event, InboundReceipt { callback_data: echo.callback_data.clone(), ..told })
-            })
-            .transpose()
-        }
-        InboundKind::Message(_)
-        | InboundKind::Postback(_)
-        | InboundKind::Reaction(_)
+        InboundKind::Echo(echo) => echo_of(secret, &event, echo),
+        InboundKind::Message(_) | InboundKind::Postback(_) => Ok(heard(&event, true)),
+        InboundKind::Reaction(_)
         | InboundKind::Edit(_)
         | InboundKind::Delete(_)
         | InboundKind::Typing(_)
@@ -32,22 +23,46 @@ pub(super) fn read(secret: &KeySecret, event: InboundEvent) -> Result<Option<Eve
         | InboundKind::AccountEvent(_)
         | InboundKind::BotTurnResult(_)
         | InboundKind::Unsupported(_)
-        | InboundKind::Unknown(_) => Ok(event
-            .customer_key
-            .zip(event.window_ends_at)
-            .map(|(customer_key, window_ends_at)| Event::Heard(Heard { customer_key, window_ends_at }))),
+        | InboundKind::Unknown(_) => Ok(heard(&event, false)),
     }
 }
 
+fn heard(event: &InboundEvent, wrote: bool) -> Option<Event> {
+    let (customer_key, window_ends_at) = (event.customer_key?, event.window_ends_at);
+    (wrote || window_ends_at.is_some()).then_some(Event::Heard(Heard { customer_key, window_ends_at, wrote }))
+}
+
+fn account_of(event: &InboundEvent, what: &str) -> Result<AccountKey, Reject> {
+    match event.account_id.clone() {
+        Some(account) => Ok(AccountKey { tenant: event.tenant.clone(), account }),
+        None => Err(Reject::new("no_account", format!("expected the account of {what}, found none"))),
+    }
+}
+
+fn echo_of(secret: &KeySecret, event: &InboundEvent, echo: &InboundEcho) -> Result<Option<Event>, Reject> {
+    let (Some(channel), Some(customer_key)) = (event.channel, event.customer_key) else { return Ok(None) };
+    let provider = event.provider_event_id.clone();
+    Ok(Some(Event::Echo(Box::new(Echo {
+        account: account_of(event, "an echo")?,
+        channel,
+        customer_key,
+        customer: event.customer.clone(),
+        message_id: ours(secret, event, echo.callback_data.as_deref()),
+        provider_message_id: (!provider.is_empty()).then_some(provider),
+        app_id: echo.app_id.clone(),
+        content: echo.content.clone(),
+        at: event.occurred_at,
+    }))))
+}
+
 fn receipt_of(secret: &KeySecret, event: &InboundEvent, told: InboundReceipt) -> Result<Event, Reject> {
-    let Some(account) = event.account_id.clone() else {
-        return Err(Reject::new("no_account", "expected the account of a receipt, found none"));
-    };
     Ok(Event::Receipt(Receipt {
-        account: AccountKey { tenant: event.tenant.clone(), account },
+        account: account_of(event, "a receipt")?,
+        customer_key: event.customer_key,
         message_id: ours(secret, event, told.callback_data.as_deref()),
         provider_message_id: told.provider_message_id,
         status: told.status,
+        watermark: told.watermark_ms,
         at: event.occurred_at,
         provider_code: told.provider_code,
         detail: told.detail,

@@ -1,7 +1,7 @@
 use schemas::ids::{MessageId, OutwardId};
 use schemas::records::{
     Channel, ConfigEntity, ConversationEvent, ConversationEventKind, Direction, InboundEvent, InboundKind,
-    InboundMessage, InboundReceipt, MessageAdded, ReceiptStatus,
+    InboundMessage, InboundReceipt, InboundTyping, MessageAdded, ReceiptStatus,
 };
 use stream::Timestamp;
 
@@ -116,9 +116,12 @@ fn whatever_opens_a_window_is_heard() {
     let desk = Desk::new();
     let message = heard(InboundKind::Message(Box::<InboundMessage>::default()));
     let read = desk.read(CHANNEL_INBOUND.name, "any", &message).unwrap();
-    assert!(matches!(read, Some(Event::Heard(heard)) if heard.window_ends_at == 90));
+    assert!(matches!(read, Some(Event::Heard(heard)) if heard.window_ends_at == Some(90)));
     let without = InboundEvent { window_ends_at: None, ..message };
-    assert_eq!(desk.read(CHANNEL_INBOUND.name, "any", &without), Ok(None));
+    let read = desk.read(CHANNEL_INBOUND.name, "any", &without).unwrap();
+    assert!(matches!(read, Some(Event::Heard(heard)) if heard.wrote), "a message may be replied to anew");
+    let typing = InboundEvent { kind: InboundKind::Typing(InboundTyping::default()), ..without };
+    assert_eq!(desk.read(CHANNEL_INBOUND.name, "any", &typing), Ok(None));
 }
 
 #[test]

@@ -1,14 +1,20 @@
 //! One file per channel: how a claimed send becomes one HTTP request, and what its answer says. No
 //! policy: what a refusal means is a rule.
 
+pub mod facebook;
+pub mod instagram;
+mod meta;
+mod oauth1;
 pub mod open;
+pub mod twitter;
 pub mod whatsapp;
 
 use schemas::records::Channel;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::core::effect::Send;
 use crate::core::event::{Outcome, SecretPlace};
+use crate::core::rules::window::Right;
 
 /// One HTTP POST.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,23 +29,42 @@ pub struct Call {
 
 /// What a channel needs beside the send.
 pub struct Desk<'a> {
-    /// Our id of the message as it leaves the house.
+    /// Our id of the part as it leaves the house.
     pub outward_id: &'a str,
+    /// By what right it leaves.
+    pub right: Right,
     /// Wall clock, seconds.
     pub now_s: i64,
     /// Reads a secret.
     pub secret: &'a dyn Fn(&SecretPlace) -> Option<SecretString>,
 }
 
+impl Desk<'_> {
+    /// The header of a bearer token.
+    fn bearer(&self, send: &Send) -> Result<(&'static str, String), &'static str> {
+        let token = send.route.access_token.as_ref().ok_or("no_access_token")?;
+        let token = (self.secret)(token).ok_or("access_token_unreadable")?;
+        Ok(("authorization", format!("Bearer {}", token.expose_secret())))
+    }
+}
+
 /// One HTTP answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpAnswer {
     /// Its status.
     pub status: u16,
     /// `Retry-After`, in milliseconds from now.
     pub retry_after_ms: Option<i64>,
+    /// Calls left in the present window, and in how many milliseconds the next begins
+    /// (`x-rate-limit-remaining`, `x-rate-limit-reset`).
+    pub rate: Option<(i64, i64)>,
     /// Its body, as far as it was read.
     pub body: Vec<u8>,
+}
+
+/// The base address, without a slash at its end.
+fn base<'a>(send: &'a Send, own: &'a str) -> &'a str {
+    send.route.api_url.as_deref().unwrap_or(own).trim_end_matches('/')
 }
 
 /// The request of a send.
@@ -49,25 +74,32 @@ pub struct HttpAnswer {
 pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
     match send.channel {
         Channel::Whatsapp => whatsapp::request(send, desk),
+        Channel::Facebook => facebook::request(send, desk),
+        Channel::Instagram => instagram::request(send, desk),
+        Channel::Twitter => twitter::request(send, desk),
         Channel::Open => open::request(send, desk),
-        Channel::Facebook | Channel::Instagram | Channel::Twitter | Channel::Web | Channel::Unknown => {
-            Err("unsupported_channel")
-        }
+        Channel::Web | Channel::Unknown => Err("unsupported_channel"),
     }
 }
 
 /// What an answer says.
 pub fn answer(channel: Channel, answer: &HttpAnswer) -> Outcome {
-    if channel == Channel::Whatsapp { whatsapp::answer(answer) } else { open::answer(answer) }
+    match channel {
+        Channel::Whatsapp => whatsapp::answer(answer),
+        Channel::Facebook | Channel::Instagram => meta::answer(answer),
+        Channel::Twitter => twitter::answer(answer),
+        Channel::Open | Channel::Web | Channel::Unknown => open::answer(answer),
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod support {
     use schemas::ids::{AttemptId, CustomerKey, MessageId};
-    use schemas::records::{Attachment, Content, Customer, SenderKind};
+    use schemas::records::{Attachment, Choice, Content, Customer, SenderKind};
 
     use super::*;
     use crate::core::event::{AccountKey, Route};
+    use crate::core::rendering::{self, Part};
 
     /// A text to Ada.
     pub(crate) fn send(channel: Channel, route: Route) -> Send {
@@ -80,7 +112,9 @@ pub(crate) mod support {
             customer_key: CustomerKey::default(),
             customer: Customer { id: "16505551234".into(), id_type: "phone".into(), ..Customer::default() },
             sender: SenderKind::Agent,
-            content: Content::text("Hello Ada"),
+            part: Part::Text("Hello Ada".into()),
+            part_no: 1,
+            quotes: None,
             occurred_at: 1_767_323_045_678,
             window_ends_at: None,
             expires_at: None,
@@ -88,7 +122,13 @@ pub(crate) mod support {
         }
     }
 
-    pub(crate) fn with_media(send: &Send, kind: &str) -> Send {
+    /// The first message that the content becomes on the send's channel.
+    pub(crate) fn saying(send: &Send, content: &Content) -> Send {
+        let part = rendering::render(send.channel, content).unwrap().parts.remove(0);
+        Send { part, ..send.clone() }
+    }
+
+    pub(crate) fn media(kind: &str, text: &str) -> Content {
         let attachment = Attachment {
             attachment_type: kind.into(),
             url: Some("https://files.example/a.pdf".into()),
@@ -96,7 +136,21 @@ pub(crate) mod support {
             file_name: Some("a.pdf".into()),
             ..Attachment::default()
         };
-        Send { content: Content { attachments: vec![attachment], ..send.content.clone() }, ..send.clone() }
+        Content { attachments: vec![attachment], ..Content::text(text) }
+    }
+
+    pub(crate) fn choice(title: &str, payload: Option<&str>, url: Option<&str>) -> Choice {
+        let (payload, url) = (payload.map(Into::into), url.map(Into::into));
+        Choice { title: title.into(), payload, url, ..Choice::default() }
+    }
+
+    /// Secrets are what their place says.
+    pub(crate) fn desk() -> Desk<'static> {
+        const SECRET: &dyn Fn(&SecretPlace) -> Option<SecretString> = &|place| match place {
+            SecretPlace::Env(text) => Some(SecretString::from(text.clone())),
+            SecretPlace::File(_) => None,
+        };
+        Desk { outward_id: "k.m.mac", right: Right::Free, now_s: 1_614_265_330, secret: SECRET }
     }
 
     pub(crate) fn body(call: &Call) -> serde_json::Value {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{HeaderValue, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use schemas::ids::{KeySecret, OutwardId};
 use stream::clock::{self, Stamp};
@@ -12,22 +12,30 @@ use tokio::runtime::Handle;
 
 use super::address::Addresses;
 use super::channels::{self, Desk, HttpAnswer};
+use super::pace::{Pace, Rate};
 use super::secrets::Secrets;
 use crate::config::DeliverySettings;
 use crate::core::effect::Send;
 use crate::core::event::{CallEnded, Outcome, SecretPlace};
-use crate::core::rules::window;
+use crate::core::rows::part_id;
+use crate::core::rules::capabilities;
+use crate::core::rules::window::{self, Right};
 use crate::metrics::Metrics;
 use crate::station::DeliveryStation;
 
 /// What of an answer is read, bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
+/// How long a claimed call waits for its account's own rate; a longer wait is the machine's.
+const PACED_MAX: Duration = Duration::from_secs(10);
+/// Where the channel has no limit of its own.
+const CALLS_PER_S: f64 = 1_000.0;
 
 /// Everything a call needs.
 pub struct Calls {
     http: reqwest::Client,
     addresses: Addresses,
     secrets: Secrets,
+    pace: Pace,
     key_secret: KeySecret,
     metrics: Metrics,
 }
@@ -47,19 +55,29 @@ impl Calls {
             .dns_resolver(Arc::new(addresses.clone()))
             .user_agent(concat!("weft-delivery/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, addresses, secrets: Secrets::default(), key_secret, metrics })
+        let pace = Pace::new(settings.account_rate_share);
+        Ok(Self { http, addresses, secrets: Secrets::default(), pace, key_secret, metrics })
     }
 
     /// Makes one call, if it may still be made; `owned` is asked last before it.
     pub async fn call(&self, send: &Send, owned: impl Fn() -> bool) -> Outcome {
+        let wait = match self.pace.take(&send.account, rate(send), PACED_MAX) {
+            Ok(wait) => wait,
+            Err(wait) => return Outcome::Paced { wait_ms: i64::try_from(wait.as_millis()).unwrap_or(i64::MAX) },
+        };
+        self.metrics.paced_seconds.with_label_values(&[send.channel.as_str()]).observe(wait.as_secs_f64());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
         let now = clock::now();
-        let request = match self.request(send, now) {
+        let right = match window::right(send, now.as_ms()) {
+            Ok(right) => right,
+            Err(refusal) => return Outcome::Refused(refusal),
+        };
+        let request = match self.request(send, right, now) {
             Ok(request) => request,
             Err(reason) => return Outcome::Unconfigured { reason },
         };
-        if let Some(refusal) = window::refusal(send, now.as_ms()) {
-            return Outcome::Refused(refusal);
-        }
         if !owned() {
             return Outcome::NotOurs;
         }
@@ -72,10 +90,11 @@ impl Calls {
         }
     }
 
-    fn request(&self, send: &Send, now: Timestamp) -> Result<reqwest::Request, &'static str> {
-        let outward = OutwardId { customer_key: send.customer_key, id: send.message_id }.to_text(&self.key_secret);
+    fn request(&self, send: &Send, right: Right, now: Timestamp) -> Result<reqwest::Request, &'static str> {
+        let outward = OutwardId { customer_key: send.customer_key, id: part_id(send.message_id, send.part_no) }
+            .to_text(&self.key_secret);
         let secret = |place: &SecretPlace| self.secrets.get(place);
-        let desk = Desk { outward_id: &outward, now_s: now.as_ms().div_euclid(1_000), secret: &secret };
+        let desk = Desk { outward_id: &outward, right, now_s: now.as_ms().div_euclid(1_000), secret: &secret };
         let call = channels::request(send, &desk)?;
         let url = self.addresses.check(&call.url)?;
         let timeout = Duration::from_millis(u64::try_from(send.route.timeout_ms).unwrap_or_default());
@@ -91,8 +110,10 @@ impl Calls {
     async fn exchange(&self, request: reqwest::Request) -> reqwest::Result<HttpAnswer> {
         let mut response = self.http.execute(request).await?;
         let status = response.status().as_u16();
-        let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after_ms = header.and_then(|text| retry_after_ms(text, clock::now()));
+        let now = clock::now();
+        let retry_after_ms =
+            header(response.headers(), RETRY_AFTER.as_str()).and_then(|text| retry_after_ms(text, now));
+        let rate = rate_left(response.headers(), now);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             let room = ANSWER_BYTES_MAX - body.len();
@@ -101,8 +122,34 @@ impl Calls {
                 break;
             }
         }
-        Ok(HttpAnswer { status, retry_after_ms, body })
+        Ok(HttpAnswer { status, retry_after_ms, rate, body })
     }
+}
+
+/// The account's own rate, or its channel's.
+fn rate(send: &Send) -> Rate {
+    let of_channel = capabilities::of(send.channel).map(|table| (table.calls_per_s, table.calls_at_once));
+    let (per_s, burst) = of_channel.unwrap_or((CALLS_PER_S, 1));
+    match send.route.calls_per_ks {
+        Some(per_ks) => Rate { per_s: per_thousand(per_ks), burst: 1 },
+        None => Rate { per_s, burst },
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a configured rate is far below 2^52")]
+fn per_thousand(per_ks: i64) -> f64 {
+    per_ks as f64 / 1_000.0
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Calls left, and milliseconds until there are more (X API, "Rate limits": seconds since 1970).
+fn rate_left(headers: &HeaderMap, now: Timestamp) -> Option<(i64, i64)> {
+    let number = |name: &str| header(headers, name)?.trim().parse::<i64>().ok();
+    let reset = Timestamp::from_ms(number("x-rate-limit-reset")?.saturating_mul(1_000));
+    Some((number("x-rate-limit-remaining")?, reset.ms_since(now).max(0)))
 }
 
 /// A connection that was never made carried nothing; of any other break nobody knows.
@@ -143,8 +190,8 @@ impl stream::Performer<DeliveryStation> for Performer {
         let calls = Arc::clone(&self.calls);
         self.runtime.spawn(async move {
             let outcome = calls.call(&send, || reply.owned()).await;
-            let (message_id, attempt_no) = (send.message_id, send.attempt_no);
-            reply.send(CallEnded { message_id, attempt_no, at: clock::now(), outcome });
+            let Send { message_id, attempt_no, part_no, .. } = send;
+            reply.send(CallEnded { message_id, attempt_no, part_no, at: clock::now(), outcome });
         });
     }
 }

@@ -192,6 +192,7 @@ fn delivery_state(kind: &DeliveryEventKind) -> Option<(DeliveryState, Option<Str
         DeliveryEventKind::Refused(refused) => Some((DeliveryState::Refused, Some(refused.reason.clone()))),
         DeliveryEventKind::Exhausted(exhausted) => Some((DeliveryState::Exhausted, Some(exhausted.reason.clone()))),
         DeliveryEventKind::Claimed(_)
+        | DeliveryEventKind::PartSent(_)
         | DeliveryEventKind::BotTurnFinished(_)
         | DeliveryEventKind::DataActionFinished(_)
         | DeliveryEventKind::MediaStored(_)

@@ -103,6 +103,8 @@ fn delivered(name: &str, seq: i64, kind: DeliveryEventKind) -> Seen {
         attempt_no: 1,
         channel: Channel::Open,
         account_id: "shop".into(),
+        part_no: None,
+        parts: None,
         kind,
     }))
 }

@@ -4,8 +4,9 @@ use schemas::records::{Channel, DeliveryEventKind, Sent};
 
 use crate::core::effect::Ignored;
 use crate::core::event::Asked;
-use crate::core::rows::{Lane, Message, Phase, Progress};
-use crate::core::rules::{capabilities, order};
+use crate::core::rendering::{self, PARTS_MAX};
+use crate::core::rows::{Lane, Message, Past, Phase, Progress, SentPart};
+use crate::core::rules::order;
 use crate::core::step::{About, Step, failed};
 
 /// Messages of one customer that may wait at one time.
@@ -20,10 +21,13 @@ pub(crate) fn asked(step: &mut Step<'_>, asked: Asked) {
     if asked.channel == Channel::Web {
         return served_by_gateway(step, &asked);
     }
-    if let Some(reason) = impossible(step, &asked) {
-        step.say(About::asked(&asked, 0), step.now.as_ms(), DeliveryEventKind::Failed(failed(reason)));
-        return step.remember(&asked, 0, Progress::Failed, None);
-    }
+    let parts = match parts(step, &asked) {
+        Ok(parts) => parts,
+        Err(reason) => {
+            step.say(About::asked(&asked, 0), step.now.as_ms(), DeliveryEventKind::Failed(failed(reason)));
+            return step.remember(&asked, 0, Past::failed(Vec::new(), 1));
+        }
+    };
     let customer = asked.customer_key;
     let mut lane = step.state.lane(customer).cloned().unwrap_or_else(|| Lane {
         account: asked.account(),
@@ -40,6 +44,9 @@ pub(crate) fn asked(step: &mut Step<'_>, asked: Asked) {
         no: lane.next_no,
         accepted_at: step.now,
         attempts: 0,
+        tries: 0,
+        parts,
+        sent: Vec::new(),
         last_reason: String::new(),
         phase: Phase::Waiting(step.now),
     };
@@ -51,27 +58,30 @@ pub(crate) fn asked(step: &mut Step<'_>, asked: Asked) {
 
 /// The gateway shows web messages from the conversation's events (C10).
 fn served_by_gateway(step: &mut Step<'_>, asked: &Asked) {
-    let sent = Sent { provider_message_id: None, offered_choices: capabilities::offered(&asked.added.content) };
+    let sent = Sent { provider_message_id: None, offered_choices: rendering::offered(&asked.added.content) };
     step.say(About::asked(asked, 0), step.now.as_ms(), DeliveryEventKind::Sent(sent));
-    step.remember(asked, 0, Progress::Sent, None);
+    let part = SentPart { provider_message_id: None, progress: Progress::Sent };
+    step.remember(asked, 0, Past::of(vec![part], 1));
 }
 
-fn impossible(step: &Step<'_>, asked: &Asked) -> Option<&'static str> {
+/// How many messages of the channel it becomes, or why it cannot be sent.
+fn parts(step: &Step<'_>, asked: &Asked) -> Result<i64, &'static str> {
     let account = step.state.account(&asked.account());
     if account.is_none_or(|account| account.channel != asked.channel) {
-        return Some("unknown_account");
+        return Err("unknown_account");
     }
     if asked.customer().is_none_or(|customer| customer.id.is_empty()) {
-        return Some("no_recipient");
+        return Err("no_recipient");
     }
     let lane = step.state.lane(asked.customer_key);
     let first = step.state.lane_messages(asked.customer_key).next().and_then(|id| step.state.message(id));
     if let (Some(lane), Some(first)) = (lane, first)
         && lane.next_no - first.no >= LANE_MAX
     {
-        return Some("too_many_waiting");
+        return Err("too_many_waiting");
     }
-    capabilities::refusal(asked.channel, &asked.added.content)
+    let parts = rendering::render(asked.channel, &asked.added.content)?.parts.len();
+    Ok(i64::try_from(parts.min(PARTS_MAX)).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -99,11 +109,12 @@ mod tests {
         let mut other_account = asked(2, "ada");
         other_account.account_id = "other".into();
         let mut too_long = asked(3, "ada");
-        too_long.added.content.text = Some("x".repeat(4097));
+        too_long.channel = Channel::Whatsapp;
+        too_long.added.content.text = Some("x ".repeat(4_096 * 31));
         for (asked, reason) in
             [(no_customer, "no_recipient"), (other_account, "unknown_account"), (too_long, "too_long")]
         {
-            let mut bench = Bench::with(account(Channel::Open));
+            let mut bench = Bench::with(account(Channel::Whatsapp));
             let effects = bench.ask(asked);
             assert_eq!(kinds(&effects), [format!("failed {reason}")]);
         }

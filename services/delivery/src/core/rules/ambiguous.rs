@@ -13,21 +13,30 @@ use crate::core::step::{About, Step};
 const HOLD_MS_MAX: i64 = 24 * 3_600_000;
 
 /// Notes that the outcome of the claimed attempt is unknown since `at`.
-pub(crate) fn unknown(step: &mut Step<'_>, mut message: Message, at: Timestamp, reason: &str) {
+pub(crate) fn unknown(step: &mut Step<'_>, message: Message, at: Timestamp, reason: &str) {
     let ambiguous = Ambiguous { reason: reason.into() };
     step.say(About::message(&message), at.as_ms(), DeliveryEventKind::Ambiguous(ambiguous));
     let account = step.state.account(&message.asked.account());
     match account.map(|account| account.when_unknown).unwrap_or_default() {
         WhenUnknown::SendAgain => {
-            let least_ms = capabilities::ambiguous_wait_ms(message.asked.channel);
+            let least_ms = capabilities::proof_ms(message.asked.channel);
             outcome::retry(step, message, at, outcome::Again { reason, least_ms });
         }
-        WhenUnknown::Hold => {
-            message.last_reason = reason.into();
-            message.phase = Phase::Held(at.plus_ms(HOLD_MS_MAX));
-            step.state.set_message(message.asked.added.message_id, message);
-        }
+        WhenUnknown::Hold => hold(step, message, at, reason),
     }
+}
+
+/// The provider says that it probably arrived: sent again by nobody, whatever the account wishes.
+pub(crate) fn probably(step: &mut Step<'_>, message: Message, at: Timestamp, reason: &str) {
+    let ambiguous = Ambiguous { reason: reason.into() };
+    step.say(About::message(&message), at.as_ms(), DeliveryEventKind::Ambiguous(ambiguous));
+    hold(step, message, at, reason);
+}
+
+fn hold(step: &mut Step<'_>, mut message: Message, at: Timestamp, reason: &str) {
+    message.last_reason = reason.into();
+    message.phase = Phase::Held(at.plus_ms(HOLD_MS_MAX));
+    step.state.set_message(message.asked.added.message_id, message);
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ const FAILURES_MAX: u32 = 5;
 /// How long it stays open the first time; doubled each time after.
 const OPEN_MS: i64 = 5_000;
 const OPEN_MS_MAX: i64 = 600_000;
+/// How long a webhook may fail before it is disabled (D6), until somebody configures it anew.
+const DISABLED_AFTER_MS: i64 = 5 * 86_400_000;
 /// How long an account with refused credentials rests before one call tries them again.
 const PAUSE_MS: i64 = 300_000;
 
@@ -64,6 +66,8 @@ pub fn after(health: Health, sign: Sign<'_>, at: Timestamp) -> Health {
         },
         Sign::Failing(reason) => {
             let failures = health.failures.saturating_add(1);
+            let failing_since = health.failing_since.or(Some(at));
+            let health = Health { failing_since, ..health };
             let is_open = health.breaker == Breaker::Open;
             if is_open || (health.breaker == Breaker::Closed && failures < FAILURES_MAX) {
                 return Health { failures, ..health };
@@ -82,10 +86,20 @@ pub fn after(health: Health, sign: Sign<'_>, at: Timestamp) -> Health {
     }
 }
 
+/// A webhook that failed for days is asked no more.
+pub fn disabled(health: Health, at: Timestamp) -> Health {
+    let is_over = health.failing_since.is_some_and(|since| at.ms_since(since) >= DISABLED_AFTER_MS);
+    if !is_over {
+        return health;
+    }
+    let reason = "disabled".to_owned();
+    Health { paused: true, breaker: Breaker::Open, until: None, probe: None, reason, ..health }
+}
+
 /// A call that got through ends everything but a throttle that came meanwhile.
 fn well(health: Health) -> Health {
     if health.breaker == Breaker::Closed && !health.paused {
-        return Health { failures: 0, ..health };
+        return Health { failures: 0, failing_since: None, ..health };
     }
     Health::default()
 }
@@ -134,7 +148,7 @@ mod tests {
         assert!(bench.advance(4_999).is_empty(), "retries wait too");
         assert_eq!(kinds(&bench.advance(1)), ["account half_open", "claimed", "send"]);
         let probe = bench.first_claimed().unwrap();
-        let effects = bench.called(probe, Outcome::Accepted { provider_message_id: None });
+        let effects = bench.called(probe, Outcome::Accepted { provider_message_id: None, rest_ms: 0 });
         assert_eq!(kinds(&effects)[..2], ["account closed", "sent"]);
         assert_eq!(kinds(&effects).iter().filter(|kind| *kind == "send").count(), 5);
     }
@@ -175,5 +189,21 @@ mod tests {
         bench.advance(10_000);
         let effects = bench.configure(account(Channel::Whatsapp));
         assert_eq!(kinds(&effects), ["account closed", "claimed", "send"]);
+    }
+
+    #[test]
+    fn a_webhook_that_fails_for_five_days_is_disabled_until_it_is_configured_anew() {
+        let mut bench = Bench::with(account(Channel::Open));
+        let mut said = Vec::new();
+        for n in 1..=200 {
+            bench.ask(asked(n, &n.to_string()));
+            while let Some(n) = bench.first_claimed() {
+                said.extend(kinds(&bench.called(n, GONE)));
+            }
+            bench.advance(3_600_000);
+        }
+        assert!(said.iter().any(|kind| kind == "account open paused"), "{said:?}");
+        assert_eq!(bench.first_claimed(), None);
+        assert!(kinds(&bench.configure(account(Channel::Open))).contains(&"send".to_owned()));
     }
 }

@@ -2,13 +2,14 @@
 //! and none while it is paused or its circuit open.
 
 use schemas::ids::{AttemptId, CustomerKey};
-use schemas::records::{Claimed, Content, DeliveryEventKind};
+use schemas::records::{Claimed, DeliveryEventKind};
 
 use crate::core::effect::{Effect, Send};
 use crate::core::event::AccountKey;
-use crate::core::rows::{Breaker, Phase};
-use crate::core::rules::{breaker, capabilities, window};
-use crate::core::step::{About, Step};
+use crate::core::rendering;
+use crate::core::rows::{Breaker, Message, Phase};
+use crate::core::rules::{breaker, order, replies, window};
+use crate::core::step::{About, Step, failed};
 
 /// Lets the lanes that wait for this account go, longest first, as long as it admits them.
 pub(crate) fn admit(step: &mut Step<'_>, account: &AccountKey) {
@@ -37,7 +38,15 @@ fn claim(step: &mut Step<'_>, customer: CustomerKey) {
     step.state.set_lane(customer, Some(lane));
     let (Some(mut message), Some(route)) = (head, route) else { return };
     let id = message.asked.added.message_id;
+    let Some(part) = part(&message) else {
+        step.fail(&message, step.now.as_ms(), failed("rendering_changed"));
+        return order::turn(step, customer);
+    };
+    if message.tries == 0 {
+        replies::count(step, &message.asked);
+    }
     message.attempts += 1;
+    message.tries += 1;
     message.phase = Phase::Claimed;
     let attempt_id = AttemptId::derive(&[&id.to_string(), &message.attempts.to_string()]);
     step.say(About::message(&message), step.now.as_ms(), DeliveryEventKind::Claimed(Claimed { attempt_id }));
@@ -51,7 +60,9 @@ fn claim(step: &mut Step<'_>, customer: CustomerKey) {
         customer_key: customer,
         customer: message.asked.customer().cloned().unwrap_or_default(),
         sender: added.sender.kind,
-        content: Content { text: capabilities::shown_text(&added.content), ..added.content.clone() },
+        part,
+        part_no: message.part_no(),
+        quotes: added.content.reply_to.clone().filter(|_| message.part_no() == 1),
         occurred_at: message.asked.occurred_at,
         window_ends_at: window::latest(added.window_ends_at, window_ends_at),
         expires_at: added.expires_at,
@@ -59,6 +70,13 @@ fn claim(step: &mut Step<'_>, customer: CustomerKey) {
     };
     step.state.set_message(id, message);
     step.effects.push(Effect::Send(Box::new(send)));
+}
+
+/// The message of the channel whose turn it is; none if this build renders fewer than the one that
+/// accepted it.
+fn part(message: &Message) -> Option<rendering::Part> {
+    let rendering = rendering::render(message.asked.channel, &message.asked.added.content).ok()?;
+    rendering.parts.into_iter().nth(message.sent.len())
 }
 
 #[cfg(test)]
@@ -76,7 +94,7 @@ mod tests {
         assert_eq!(kinds(&bench.ask(asked(2, "bob"))), ["claimed", "send"]);
         assert!(bench.ask(asked(3, "cyd")).is_empty());
         assert!(bench.ask(asked(4, "dan")).is_empty());
-        let effects = bench.called(1, Outcome::Accepted { provider_message_id: None });
+        let effects = bench.called(1, Outcome::Accepted { provider_message_id: None, rest_ms: 0 });
         assert_eq!(kinds(&effects), ["sent", "claimed", "send"]);
         assert!(bench.is_claimed(3));
     }

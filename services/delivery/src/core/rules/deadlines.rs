@@ -19,4 +19,7 @@ pub(crate) fn tick(step: &mut Step<'_>) {
     while let Some(key) = step.state.due_early(step.now) {
         step.state.take_early(&key);
     }
+    while let Some(customer) = step.state.due_replies(step.now) {
+        step.state.set_replies(customer, None);
+    }
 }

@@ -5,7 +5,7 @@ use schemas::ids::MessageId;
 
 use crate::core::effect::Ignored;
 use crate::core::event::Receipt;
-use crate::core::rows::{Early, ProviderKey, Sent};
+use crate::core::rows::{Early, ProviderKey};
 use crate::core::rules::receipts;
 use crate::core::step::Step;
 
@@ -26,15 +26,20 @@ pub(crate) fn keep(step: &mut Step<'_>, key: ProviderKey, receipt: Receipt) {
     step.state.set_early(key, early);
 }
 
-/// Applies the receipts that came before the provider's id of this message was known.
-pub(crate) fn join(step: &mut Step<'_>, id: MessageId) {
-    let key = step.state.sent(id).and_then(Sent::provider_key);
+/// Applies the receipts that came before the provider's id of this part was known.
+pub(crate) fn join(step: &mut Step<'_>, id: MessageId, part_no: i64) {
+    let open = step.state.message(id).map(|message| (message.asked.account(), &message.sent));
+    let Some((account, parts)) =
+        open.or_else(|| step.state.sent(id).map(|sent| (sent.account.clone(), &sent.past.parts)))
+    else {
+        return;
+    };
+    let part = usize::try_from(part_no - 1).ok().and_then(|place| parts.get(place));
+    let key = part.and_then(|part| part.provider_message_id.clone()).map(|provider| (account, provider));
     let Some(mut early) = key.and_then(|key| step.state.take_early(&key)) else { return };
     early.receipts.sort_by_key(|receipt| (receipt.at, receipt.status));
     for receipt in early.receipts {
-        if let Some(sent) = step.state.sent(id).cloned() {
-            receipts::advance(step, id, sent, &receipt);
-        }
+        receipts::about(step, id, part_no, &receipt);
     }
 }
 
@@ -47,9 +52,11 @@ mod tests {
     fn by_provider(provider: &str, status: ReceiptStatus) -> Event {
         Event::Receipt(Receipt {
             account: account_key(),
+            customer_key: None,
             message_id: None,
             provider_message_id: Some(provider.into()),
             status,
+            watermark: None,
             at: 7,
             provider_code: None,
             detail: None,
@@ -64,7 +71,7 @@ mod tests {
         assert!(bench.apply(by_provider("wamid.1", ReceiptStatus::Delivered)).is_empty());
         assert_eq!(kinds(&bench.apply(by_provider("wamid.1", ReceiptStatus::Read))), ["ignored"]);
         assert_eq!(
-            kinds(&bench.called(1, Outcome::Accepted { provider_message_id: Some("wamid.1".into()) })),
+            kinds(&bench.called(1, Outcome::Accepted { provider_message_id: Some("wamid.1".into()), rest_ms: 0 })),
             ["sent", "delivered", "read"]
         );
     }

@@ -7,12 +7,16 @@ pub mod capabilities;
 pub mod claim;
 pub mod deadlines;
 pub mod early;
+pub mod echoes;
 pub mod failures;
 pub mod order;
 pub mod outcome;
 pub mod receipts;
+pub mod replies;
 pub mod schedule;
 pub mod settings;
+pub mod shared_health;
+pub mod watermark;
 pub mod window;
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use stream::Timestamp;
 
 use crate::core::effect::{Effect, Exhaustion};
 use crate::core::event::{Account, Refusal};
-use crate::core::rows::{Lane, Message, Phase, Progress};
-use crate::core::rules::{capabilities, claim, schedule};
+use crate::core::rows::{Lane, Message, Past, Phase};
+use crate::core::rules::{capabilities, claim, replies, schedule};
 use crate::core::step::{About, Step, failed};
 
 /// What is next for the head of a lane.
@@ -89,6 +89,9 @@ fn next(step: &Step<'_>, lane: &Lane, message: &Message) -> Next {
         }
         due = due.min(at);
     }
+    if replies::is_over(step, message.asked.customer_key, message) {
+        return Next::Over(End::Refused(Refusal::ReplyLimit));
+    }
     if waits_until > step.now { Next::Wait(waits_until.min(due)) } else { Next::Ready(due) }
 }
 
@@ -128,7 +131,7 @@ pub(crate) fn exhaust(step: &mut Step<'_>, message: &Message, reason: &str) {
     step.say(About::message(message), at, DeliveryEventKind::Exhausted(exhausted));
     let exhaustion = Exhaustion { asked: message.asked.clone(), attempts, reason: reason.into(), at };
     step.effects.push(Effect::DeadLetter(Box::new(exhaustion)));
-    step.settle(message, Progress::Failed, None);
+    step.settle(message, Past::failed(message.sent.clone(), message.parts));
 }
 
 #[cfg(test)]
@@ -138,7 +141,7 @@ mod tests {
     use schemas::records::{Channel, ReceiptStatus};
 
     fn accepted() -> Outcome {
-        Outcome::Accepted { provider_message_id: None }
+        Outcome::Accepted { provider_message_id: None, rest_ms: 0 }
     }
 
     #[test]

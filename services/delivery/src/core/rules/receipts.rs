@@ -7,8 +7,8 @@ use stream::Timestamp;
 
 use crate::core::effect::Ignored;
 use crate::core::event::Receipt;
-use crate::core::rows::{Message, Progress, Sent};
-use crate::core::rules::{early, failures, order, outcome};
+use crate::core::rows::{Message, Past, Progress, Sent, SentPart, part_id};
+use crate::core::rules::{early, failures, order, outcome, watermark};
 use crate::core::step::{About, Step};
 
 /// How far a message is after a receipt; `None` if that is nothing new.
@@ -29,26 +29,36 @@ pub fn forward(progress: Progress, status: ReceiptStatus) -> Option<Progress> {
 /// Takes one receipt.
 pub(crate) fn receipt(step: &mut Step<'_>, receipt: Receipt) {
     let key = receipt.provider_message_id.clone().map(|id| (receipt.account.clone(), id));
-    let id = receipt.message_id.or_else(|| key.as_ref().and_then(|key| step.state.find_sent(key)));
-    let Some(id) = id else {
-        return match key {
-            Some(key) => early::keep(step, key, receipt),
-            None => step.ignore(Ignored::Foreign),
+    let named = receipt.message_id.and_then(|part| step.state.find_part(part));
+    let found = named.or_else(|| key.as_ref().and_then(|key| step.state.find_provider(key)));
+    let Some((id, part_no)) = found else {
+        return match (key, receipt.watermark, receipt.customer_key) {
+            (Some(key), _, _) if receipt.message_id.is_none() => early::keep(step, key, receipt),
+            (None, Some(_), Some(customer)) => watermark::until(step, customer, &receipt),
+            _ => step.ignore(Ignored::Foreign),
         };
     };
+    about(step, id, part_no, &receipt);
+    watermark::before(step, id, &receipt);
+}
+
+/// A receipt about this part of this message.
+pub(crate) fn about(step: &mut Step<'_>, id: MessageId, part_no: i64, receipt: &Receipt) {
     let open = step.state.message(id).cloned().filter(|message| message.asked.account() == receipt.account);
-    let sent = step.state.sent(id).cloned().filter(|sent| sent.account == receipt.account);
-    match (open, sent) {
-        (Some(message), _) => prove(step, &message, &receipt),
-        (None, Some(sent)) => advance(step, id, sent, &receipt),
-        (None, None) => step.ignore(Ignored::Foreign),
+    let is_settled = step.state.sent(id).is_some_and(|sent| sent.account == receipt.account);
+    match open {
+        Some(message) if part_no == message.part_no() => prove(step, &message, receipt),
+        Some(message) if part_no < message.part_no() => note(step, message, part_no, receipt),
+        Some(_) => step.ignore(Ignored::Stale),
+        None if is_settled => advance(step, id, part_no, receipt),
+        None => step.ignore(Ignored::Foreign),
     }
 }
 
-/// A receipt about a message whose answer we do not have tells what the answer was.
+/// A receipt about a part whose answer we do not have tells what the answer was.
 fn prove(step: &mut Step<'_>, message: &Message, receipt: &Receipt) {
-    let id = message.asked.added.message_id;
-    if message.attempts == 0 || matches!(receipt.status, ReceiptStatus::Deleted | ReceiptStatus::Unknown) {
+    let (id, part_no) = (message.asked.added.message_id, message.part_no());
+    if message.tries == 0 || matches!(receipt.status, ReceiptStatus::Deleted | ReceiptStatus::Unknown) {
         return step.ignore(Ignored::Stale);
     }
     if receipt.status == ReceiptStatus::Failed {
@@ -56,42 +66,75 @@ fn prove(step: &mut Step<'_>, message: &Message, receipt: &Receipt) {
         step.fail(message, receipt.at, failed);
     } else {
         outcome::accepted(step, message, receipt.provider_message_id.clone(), Timestamp::from_ms(receipt.at));
-        if let Some(sent) = step.state.sent(id).cloned().filter(|_| receipt.status != ReceiptStatus::Sent) {
-            advance(step, id, sent, receipt);
+        if receipt.status != ReceiptStatus::Sent {
+            about(step, id, part_no, receipt);
         }
     }
-    end_settling(step, id, message.asked.customer_key);
+    end_settling(step, part_id(id, part_no), message.asked.customer_key);
 }
 
-/// Moves a settled message forward, if the receipt does.
-pub(crate) fn advance(step: &mut Step<'_>, id: MessageId, mut sent: Sent, receipt: &Receipt) {
-    let customer = sent.customer_key;
-    let is_named = sent.provider_message_id.is_none() && receipt.provider_message_id.is_some();
-    if is_named {
-        sent.provider_message_id.clone_from(&receipt.provider_message_id);
-        step.state.set_sent(id, sent.clone());
-    }
-    match forward(sent.progress, receipt.status) {
-        Some(progress) => {
-            step.say(About::sent(id, &sent), receipt.at, event(&sent, receipt, progress));
-            sent.progress = progress;
-            step.state.set_sent(id, sent);
+/// A receipt about a part of a message of which others are still to be sent.
+fn note(step: &mut Step<'_>, mut message: Message, part_no: i64, receipt: &Receipt) {
+    let (id, customer) = (message.asked.added.message_id, message.asked.customer_key);
+    if let Some(part) = place(part_no).and_then(|place| message.sent.get_mut(place)) {
+        part.progress = forward(part.progress, receipt.status).unwrap_or(part.progress);
+        if part.provider_message_id.is_none() {
+            part.provider_message_id.clone_from(&receipt.provider_message_id);
         }
-        None => step.ignore(Ignored::Stale),
+        step.state.set_message(id, message);
     }
-    end_settling(step, id, customer);
+    end_settling(step, part_id(id, part_no), customer);
 }
 
-fn event(sent: &Sent, receipt: &Receipt, progress: Progress) -> DeliveryEventKind {
-    let seen = schemas::records::Receipt { provider_message_id: sent.provider_message_id.clone(), at: receipt.at };
-    match progress {
+fn place(part_no: i64) -> Option<usize> {
+    usize::try_from(part_no - 1).ok()
+}
+
+/// Moves a part of a settled message forward, if the receipt does, and the message with the last of
+/// its parts. A part that failed without being taken may have arrived after all.
+pub(crate) fn advance(step: &mut Step<'_>, id: MessageId, part_no: i64, receipt: &Receipt) {
+    let Some(mut sent) = step.state.sent(id).cloned() else { return };
+    let (customer, old, past) = (sent.customer_key, sent.past.progress, &mut sent.past);
+    let Some(place) = place(part_no).filter(|place| *place <= past.parts.len() && part_no <= past.of) else {
+        return step.ignore(Ignored::Stale);
+    };
+    if place == past.parts.len() {
+        past.parts.push(SentPart { provider_message_id: None, progress: Progress::Failed });
+    }
+    let part = &mut past.parts[place];
+    let next = forward(part.progress, receipt.status);
+    if part.provider_message_id.is_none() {
+        part.provider_message_id.clone_from(&receipt.provider_message_id);
+    }
+    part.progress = next.unwrap_or(part.progress);
+    past.progress = past.least();
+    step.state.set_sent(id, sent.clone());
+    if sent.past.progress != old {
+        step.say(About::sent(id, &sent), receipt.at, event(&sent, receipt));
+    } else if next.is_none() {
+        step.ignore(Ignored::Stale);
+    }
+    end_settling(step, part_id(id, part_no), customer);
+}
+
+/// What receipts said of a message's parts while others were still to be sent.
+pub(crate) fn say_if_failed(step: &mut Step<'_>, message: &Message, past: &Past, at: Timestamp) {
+    if past.progress == Progress::Failed {
+        let failed = Failed { reason: "part_failed".into(), provider_code: None, detail: None };
+        step.say(About::whole(message), at.as_ms(), DeliveryEventKind::Failed(failed));
+    }
+}
+
+fn event(sent: &Sent, receipt: &Receipt) -> DeliveryEventKind {
+    let provider_message_id = sent.past.parts.last().and_then(|part| part.provider_message_id.clone());
+    let seen = schemas::records::Receipt { provider_message_id: provider_message_id.clone(), at: receipt.at };
+    match sent.past.progress {
         Progress::Failed => DeliveryEventKind::Failed(failure(sent.channel, receipt)),
         Progress::Delivered => DeliveryEventKind::Delivered(seen),
         Progress::Read => DeliveryEventKind::Read(seen),
-        Progress::Sent => DeliveryEventKind::Sent(schemas::records::Sent {
-            provider_message_id: sent.provider_message_id.clone(),
-            offered_choices: Vec::new(),
-        }),
+        Progress::Sent => {
+            DeliveryEventKind::Sent(schemas::records::Sent { provider_message_id, offered_choices: Vec::new() })
+        }
     }
 }
 
@@ -103,10 +146,10 @@ fn failure(channel: schemas::records::Channel, receipt: &Receipt) -> Failed {
     }
 }
 
-/// The next message need not wait for this one any longer.
-fn end_settling(step: &mut Step<'_>, id: MessageId, customer: schemas::ids::CustomerKey) {
+/// The next message or part need not wait for this one any longer.
+fn end_settling(step: &mut Step<'_>, part: MessageId, customer: schemas::ids::CustomerKey) {
     if let Some(mut lane) = step.state.lane(customer).cloned() {
-        lane.settling = lane.settling.filter(|(settling, _)| *settling != id);
+        lane.settling = lane.settling.filter(|(settling, _)| *settling != part);
         step.state.set_lane(customer, Some(lane));
         order::turn(step, customer);
     }
@@ -120,15 +163,17 @@ mod tests {
     use schemas::records::Channel;
 
     fn accepted(provider: &str) -> Outcome {
-        Outcome::Accepted { provider_message_id: Some(provider.into()) }
+        Outcome::Accepted { provider_message_id: Some(provider.into()), rest_ms: 0 }
     }
 
     fn by_provider(provider: &str, status: ReceiptStatus) -> Event {
         Event::Receipt(Receipt {
             account: account_key(),
+            customer_key: None,
             message_id: None,
             provider_message_id: Some(provider.into()),
             status,
+            watermark: None,
             at: 7,
             provider_code: None,
             detail: None,
@@ -177,6 +222,6 @@ mod tests {
         failed.provider_code = Some("131047".into());
         assert_eq!(kinds(&bench.apply(Event::Receipt(failed))), ["failed window_closed"]);
         assert_eq!(kinds(&bench.receipt(1, ReceiptStatus::Delivered)), ["delivered"]);
-        assert_eq!(bench.driver_state().sent(message_id(1)).unwrap().progress, Progress::Delivered);
+        assert_eq!(bench.driver_state().sent(message_id(1)).unwrap().past.progress, Progress::Delivered);
     }
 }

@@ -1,9 +1,9 @@
 //! A bench for the tables of tests: one partition, one account, a clock.
 
+mod words;
+
 use schemas::ids::{CustomerKey, KeySecret, MessageId};
-use schemas::records::{
-    Channel, Content, Customer, DeliveryEventKind, Direction, MessageAdded, ReceiptStatus, Sender, SenderKind,
-};
+use schemas::records::{Channel, Content, Customer, Direction, MessageAdded, ReceiptStatus, Sender, SenderKind};
 use stream::Timestamp;
 use stream::testing::TaskDriver;
 
@@ -12,6 +12,8 @@ use crate::core::event::{Account, AccountKey, Asked, CallEnded, Event, Outcome, 
 use crate::core::rows::Phase;
 use crate::core::state::Deliveries;
 use crate::core::{Delivery, Policy};
+
+pub(crate) use words::kinds;
 
 pub(crate) struct Bench {
     driver: Option<TaskDriver<Delivery>>,
@@ -31,6 +33,8 @@ pub(crate) fn account(channel: Channel) -> Account {
         schedule_ms: None,
         order_hold_max_ms: None,
         when_unknown: WhenUnknown::SendAgain,
+        app_id: None,
+        token_expires_at: None,
     }
 }
 
@@ -109,16 +113,19 @@ impl Bench {
     }
 
     pub(crate) fn called_attempt(&mut self, n: i64, attempt_no: i64, outcome: Outcome) -> Vec<Effect> {
-        let at = self.now;
-        self.apply(Event::Called(CallEnded { message_id: message_id(n), attempt_no, at, outcome }))
+        let (at, open) = (self.now, self.driver().state().message(message_id(n)));
+        let part_no = open.map_or(1, |message| message.part_no());
+        self.apply(Event::Called(CallEnded { message_id: message_id(n), attempt_no, part_no, at, outcome }))
     }
 
     pub(crate) fn receipt_of(&self, n: i64, status: ReceiptStatus) -> Receipt {
         Receipt {
             account: account_key(),
+            customer_key: None,
             message_id: Some(message_id(n)),
             provider_message_id: None,
             status,
+            watermark: None,
             at: self.now.as_ms(),
             provider_code: None,
             detail: None,
@@ -160,37 +167,11 @@ impl Bench {
     pub(crate) fn sends(effects: &[Effect]) -> impl Iterator<Item = &Send> {
         effects.iter().filter_map(|effect| match effect {
             Effect::Send(send) => Some(&**send),
-            Effect::Event(_) | Effect::Account(_) | Effect::DeadLetter(_) | Effect::Ignored(_) => None,
+            Effect::Event(_)
+            | Effect::Account(_)
+            | Effect::DeadLetter(_)
+            | Effect::Foreign(..)
+            | Effect::Ignored(_) => None,
         })
-    }
-}
-
-/// Effects in one word each, with the reason where there is one.
-pub(crate) fn kinds(effects: &[Effect]) -> Vec<String> {
-    effects.iter().map(kind).collect()
-}
-
-fn kind(effect: &Effect) -> String {
-    match effect {
-        Effect::Event(event) => match &event.kind {
-            DeliveryEventKind::Failed(failed) => format!("failed {}", failed.reason),
-            DeliveryEventKind::Refused(refused) => format!("refused {}", refused.reason),
-            DeliveryEventKind::Exhausted(exhausted) => format!("exhausted {}", exhausted.reason),
-            DeliveryEventKind::Retrying(retrying) => format!("retrying {}", retrying.reason),
-            DeliveryEventKind::Ambiguous(ambiguous) => format!("ambiguous {}", ambiguous.reason),
-            DeliveryEventKind::Claimed(_)
-            | DeliveryEventKind::Sent(_)
-            | DeliveryEventKind::Delivered(_)
-            | DeliveryEventKind::Read(_)
-            | DeliveryEventKind::BotTurnFinished(_)
-            | DeliveryEventKind::DataActionFinished(_)
-            | DeliveryEventKind::MediaStored(_)
-            | DeliveryEventKind::Unknown(_) => event.kind.name().to_owned(),
-        },
-        Effect::Account(state) if state.paused => format!("account {} paused", state.breaker),
-        Effect::Account(state) => format!("account {}", state.breaker),
-        Effect::Send(_) => "send".into(),
-        Effect::DeadLetter(_) => "dead letter".into(),
-        Effect::Ignored(_) => "ignored".into(),
     }
 }

@@ -1,20 +1,42 @@
 //! C6: outside the reply window nothing free-form is sent; checked by the wall clock in the moment
 //! before the call.
 
-use schemas::records::{ContentKind, Millis};
+use schemas::records::{Millis, SenderKind};
 
 use crate::core::effect::Send;
-use crate::core::event::{Heard, Refusal};
-use crate::core::step::Step;
+use crate::core::event::Refusal;
+use crate::core::rendering::Part;
+use crate::core::rules::capabilities::{self, Window};
 
-/// Why this send is too late at `wall_ms`, if it is.
-pub fn refusal(send: &Send, wall_ms: Millis) -> Option<Refusal> {
+/// By what right a message leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// The window is open, or there is none.
+    Free,
+    /// The window is over, and a person answers (Meta's HUMAN_AGENT).
+    Person,
+}
+
+/// By what right this send leaves at `wall_ms`.
+///
+/// # Errors
+/// Why it is too late.
+pub fn right(send: &Send, wall_ms: Millis) -> Result<Right, Refusal> {
     if send.expires_at.is_some_and(|at| at <= wall_ms) {
-        return Some(Refusal::Expired);
+        return Err(Refusal::Expired);
     }
-    let needs_window = send.content.content_kind != ContentKind::Template;
-    let is_closed = send.window_ends_at.is_some_and(|at| at <= wall_ms);
-    (needs_window && is_closed).then_some(Refusal::WindowClosed)
+    let Some(ended_at) = send.window_ends_at.filter(|at| *at <= wall_ms) else { return Ok(Right::Free) };
+    let window = capabilities::of(send.channel).map_or(Window::ThenTemplates, |table| table.window);
+    match window {
+        Window::None => Ok(Right::Free),
+        Window::ThenTemplates if matches!(send.part, Part::Template(_)) => Ok(Right::Free),
+        Window::ThenPeople(ms) if is_of_person(send) && wall_ms < ended_at.saturating_add(ms) => Ok(Right::Person),
+        Window::ThenTemplates | Window::ThenPeople(_) => Err(Refusal::WindowClosed),
+    }
+}
+
+fn is_of_person(send: &Send) -> bool {
+    send.route.human_agent && send.sender == SenderKind::Agent
 }
 
 /// The later of two ends; none if the channel has no window.
@@ -22,42 +44,53 @@ pub fn latest(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
     one.max(other)
 }
 
-/// A customer who writes while answers wait opens their window anew.
-pub(crate) fn heard(step: &mut Step<'_>, heard: Heard) {
-    if let Some(mut lane) = step.state.lane(heard.customer_key).cloned() {
-        lane.window_ends_at = latest(lane.window_ends_at, Some(heard.window_ends_at));
-        step.state.set_lane(heard.customer_key, Some(lane));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::{Event, Outcome};
+    use crate::core::event::{Event, Heard, Outcome};
+    use crate::core::rendering::Template;
     use crate::core::rules::support::{Bench, account, asked};
     use schemas::records::Channel;
 
-    fn send(window_ends_at: Option<Millis>, expires_at: Option<Millis>, kind: ContentKind) -> Send {
-        let mut bench = Bench::with(account(Channel::Open));
+    const DAY: i64 = 86_400_000;
+
+    fn send(channel: Channel, window_ends_at: Option<Millis>) -> Send {
+        let mut bench = Bench::with(account(channel));
         let effects = bench.ask(asked(1, "ada"));
-        let mut send = Bench::sends(&effects).next().unwrap().clone();
-        send.window_ends_at = window_ends_at;
-        send.expires_at = expires_at;
-        send.content.content_kind = kind;
-        send
+        let send = Bench::sends(&effects).next().unwrap().clone();
+        Send { window_ends_at, ..send }
     }
 
     #[test]
-    fn a_send_is_refused_when_its_window_or_its_time_is_over() {
-        for (window, expires, kind, expected) in [
-            (None, None, ContentKind::Text, None),
-            (Some(1_001), None, ContentKind::Text, None),
-            (Some(1_000), None, ContentKind::Text, Some(Refusal::WindowClosed)),
-            (Some(1_000), None, ContentKind::Template, None),
-            (Some(9_000), Some(1_000), ContentKind::Text, Some(Refusal::Expired)),
-            (Some(9_000), Some(1_001), ContentKind::Text, None),
+    fn free_words_need_an_open_window_and_templates_do_not() {
+        let text = |ends_at| send(Channel::Whatsapp, ends_at);
+        let template = Send { part: Part::Template(Template::default()), ..text(Some(1_000)) };
+        for (send, expected) in [
+            (text(None), Ok(Right::Free)),
+            (text(Some(1_001)), Ok(Right::Free)),
+            (text(Some(1_000)), Err(Refusal::WindowClosed)),
+            (template, Ok(Right::Free)),
+            (Send { expires_at: Some(1_000), ..text(Some(9_000)) }, Err(Refusal::Expired)),
+            (Send { expires_at: Some(1_001), ..text(Some(9_000)) }, Ok(Right::Free)),
+            (send(Channel::Open, Some(1_000)), Ok(Right::Free)),
         ] {
-            assert_eq!(refusal(&send(window, expires, kind), 1_000), expected, "{window:?} {expires:?} {kind}");
+            assert_eq!(right(&send, 1_000), expected, "{send:?}");
+        }
+    }
+
+    #[test]
+    fn people_may_answer_for_seven_days_where_the_provider_granted_it() {
+        for (granted, sender, at, expected) in [
+            (true, SenderKind::Agent, DAY - 1, Ok(Right::Free)),
+            (true, SenderKind::Agent, DAY, Ok(Right::Person)),
+            (true, SenderKind::Agent, 7 * DAY - 1, Ok(Right::Person)),
+            (true, SenderKind::Agent, 7 * DAY, Err(Refusal::WindowClosed)),
+            (true, SenderKind::Bot, DAY, Err(Refusal::WindowClosed)),
+            (false, SenderKind::Agent, DAY, Err(Refusal::WindowClosed)),
+        ] {
+            let mut send = Send { sender, ..send(Channel::Instagram, Some(DAY)) };
+            send.route.human_agent = granted;
+            assert_eq!(right(&send, at), expected, "{sender} at {at}");
         }
     }
 
@@ -69,7 +102,7 @@ mod tests {
         let customer_key = message.customer_key;
         bench.ask(message);
         bench.called(1, Outcome::NotSent { reason: "no_connection" });
-        bench.apply(Event::Heard(Heard { customer_key, window_ends_at: 5_000 }));
+        bench.apply(Event::Heard(Heard { customer_key, window_ends_at: Some(5_000), wrote: true }));
         let effects = bench.advance(5_000);
         assert_eq!(Bench::sends(&effects).next().unwrap().window_ends_at, Some(5_000));
     }

@@ -1,13 +1,13 @@
-//! WhatsApp Cloud API, `POST /{phone number id}/messages`: text, and media by link.
+//! WhatsApp Cloud API, `POST /{phone number id}/messages`; our id travels as callback data.
 
-use schemas::records::Attachment;
-use secrecy::ExposeSecret;
+use schemas::records::{Attachment, Choice};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Call, Desk, HttpAnswer};
+use super::{Call, Desk, HttpAnswer, base};
 use crate::core::effect::Send;
 use crate::core::event::{Answer, Outcome};
+use crate::core::rendering::{Media, Part, Template};
 
 const API_URL: &str = "https://graph.facebook.com/v25.0";
 
@@ -16,33 +16,27 @@ const API_URL: &str = "https://graph.facebook.com/v25.0";
 /// # Errors
 /// What the account's configuration lacks.
 pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
-    let token = send.route.access_token.as_ref().ok_or("no_access_token")?;
-    let token = (desk.secret)(token).ok_or("access_token_unreadable")?;
-    let base = send.route.api_url.as_deref().unwrap_or(API_URL).trim_end_matches('/');
     Ok(Call {
-        url: format!("{base}/{}/messages", send.route.provider_account_id),
-        headers: vec![("authorization", format!("Bearer {}", token.expose_secret()))],
-        body: body(send, desk.outward_id).to_string().into_bytes(),
+        url: format!("{}/{}/messages", base(send, API_URL), send.route.provider_account_id),
+        headers: vec![desk.bearer(send)?],
+        body: body(send, desk.outward_id)?.to_string().into_bytes(),
     })
 }
 
-fn body(send: &Send, outward_id: &str) -> Value {
+fn body(send: &Send, outward_id: &str) -> Result<Value, &'static str> {
     let mut body = Map::new();
     body.insert("messaging_product".into(), "whatsapp".into());
     body.insert("recipient_type".into(), "individual".into());
     let (field, id) = recipient(&send.customer.id);
     body.insert(field.into(), id.into());
-    let (kind, part) = match send.content.attachments.first() {
-        Some(attachment) => media(attachment, send.content.text.as_deref()),
-        None => ("text", json!({ "body": send.content.text, "preview_url": false })),
-    };
+    let (kind, part) = part(&send.part)?;
     body.insert("type".into(), kind.into());
     body.insert(kind.into(), part);
-    if let Some(quoted) = &send.content.reply_to {
+    if let Some(quoted) = &send.quotes {
         body.insert("context".into(), json!({ "message_id": quoted }));
     }
     body.insert("biz_opaque_callback_data".into(), outward_id.into());
-    Value::Object(body)
+    Ok(Value::Object(body))
 }
 
 /// A phone number goes into `to`, a business-scoped user id (`CC.…`) into `recipient`.
@@ -52,24 +46,103 @@ fn recipient(id: &str) -> (&'static str, &str) {
     (if is_phone { "to" } else { "recipient" }, id)
 }
 
-fn media(attachment: &Attachment, text: Option<&str>) -> (&'static str, Value) {
-    let kind = match attachment.attachment_type.as_str() {
-        "image" => "image",
-        "audio" => "audio",
-        "video" => "video",
-        "sticker" => "sticker",
-        _ => "document",
-    };
+fn part(part: &Part) -> Result<(&'static str, Value), &'static str> {
+    Ok(match part {
+        Part::Text(text) => ("text", json!({ "body": text, "preview_url": false })),
+        Part::Media(one) => (one.kind, media(one)),
+        Part::QuickReplies { text, choices } => ("interactive", buttons(text, choices)),
+        Part::Buttons { text, choices } => ("interactive", link(text, choices.first().ok_or("not_rendered")?)),
+        Part::List { text, button, rows } => ("interactive", list(text, button, rows)),
+        Part::Location(place) => ("location", location(place)),
+        Part::Template(template) => ("template", filled(template)),
+        Part::Cards(_) | Part::Whole(_) => return Err("not_rendered"),
+    })
+}
+
+fn media(media: &Media) -> Value {
     let mut part = Map::new();
-    part.insert("link".into(), attachment.url.clone().into());
-    let caption = text.or(attachment.caption.as_deref());
-    if let Some(caption) = caption.filter(|_| !matches!(kind, "audio" | "sticker")) {
-        part.insert("caption".into(), caption.into());
+    part.insert("link".into(), media.link.clone().into());
+    if let Some(caption) = &media.caption {
+        part.insert("caption".into(), caption.clone().into());
     }
-    if let Some(name) = attachment.file_name.as_ref().filter(|_| kind == "document") {
+    if let Some(name) = media.file_name.as_ref().filter(|_| media.kind == "document") {
         part.insert("filename".into(), name.clone().into());
     }
-    (kind, Value::Object(part))
+    Value::Object(part)
+}
+
+fn payload(choice: &Choice) -> &str {
+    choice.payload.as_deref().unwrap_or(&choice.title)
+}
+
+fn buttons(text: &str, choices: &[Choice]) -> Value {
+    let button = |choice: &Choice| json!({"type": "reply", "reply": {"id": payload(choice), "title": choice.title}});
+    let buttons: Vec<Value> = choices.iter().map(button).collect();
+    json!({"type": "button", "body": {"text": text}, "action": {"buttons": buttons}})
+}
+
+fn link(text: &str, choice: &Choice) -> Value {
+    let parameters = json!({"display_text": choice.title, "url": choice.url});
+    json!({"type": "cta_url", "body": {"text": text}, "action": {"name": "cta_url", "parameters": parameters}})
+}
+
+fn list(text: &str, button: &str, rows: &[Choice]) -> Value {
+    let section = |rows: &[Choice]| {
+        let mut section = Map::new();
+        if let Some(title) = rows.first().and_then(|row| row.section.clone()) {
+            section.insert("title".into(), title.into());
+        }
+        section.insert("rows".into(), rows.iter().map(row).collect());
+        Value::Object(section)
+    };
+    let sections: Vec<Value> = rows.chunk_by(|one, next| one.section == next.section).map(section).collect();
+    json!({"type": "list", "body": {"text": text}, "action": {"button": button, "sections": sections}})
+}
+
+fn row(choice: &Choice) -> Value {
+    let mut row = Map::new();
+    row.insert("id".into(), payload(choice).into());
+    row.insert("title".into(), choice.title.clone().into());
+    if let Some(description) = &choice.description {
+        row.insert("description".into(), description.clone().into());
+    }
+    Value::Object(row)
+}
+
+fn location(place: &Attachment) -> Value {
+    let mut part = Map::new();
+    part.insert("latitude".into(), place.latitude.into());
+    part.insert("longitude".into(), place.longitude.into());
+    for (name, value) in [("name", &place.title), ("address", &place.caption)] {
+        if let Some(value) = value {
+            part.insert(name.into(), value.clone().into());
+        }
+    }
+    Value::Object(part)
+}
+
+fn filled(template: &Template) -> Value {
+    let texts = |texts: &[String]| texts.iter().map(|text| json!({"type": "text", "text": text})).collect::<Vec<_>>();
+    let mut header = texts(&template.header);
+    header.extend(template.media.as_ref().map(|attachment| {
+        let kind = match attachment.attachment_type.as_str() {
+            "image" => "image",
+            "video" => "video",
+            _ => "document",
+        };
+        json!({"type": kind, kind: {"link": attachment.url}})
+    }));
+    let mut components = Vec::new();
+    for (kind, parameters) in [("header", header), ("body", texts(&template.body))] {
+        if !parameters.is_empty() {
+            components.push(json!({"type": kind, "parameters": parameters}));
+        }
+    }
+    components.extend(template.buttons.iter().map(|(index, payload)| {
+        let parameter = json!({"type": "payload", "payload": payload});
+        json!({"type": "button", "sub_type": "quick_reply", "index": index.to_string(), "parameters": [parameter]})
+    }));
+    json!({"name": template.name, "language": {"code": template.language}, "components": components})
 }
 
 #[derive(Deserialize)]
@@ -107,7 +180,7 @@ pub fn answer(answer: &HttpAnswer) -> Outcome {
     if (200..300).contains(&answer.status) {
         let taken: Option<Taken> = serde_json::from_slice(&answer.body).ok();
         return match taken.and_then(|taken| taken.messages.into_iter().next()) {
-            Some(message) => Outcome::Accepted { provider_message_id: Some(message.id) },
+            Some(message) => Outcome::Accepted { provider_message_id: Some(message.id), rest_ms: 0 },
             None => Outcome::Unknown { reason: "answer_without_id" },
         };
     }
@@ -117,6 +190,7 @@ pub fn answer(answer: &HttpAnswer) -> Outcome {
         code: error.as_ref().map(|error| error.code),
         detail: error.and_then(|error| error.error_data.and_then(|data| data.details).or(error.message)),
         retry_after_ms: answer.retry_after_ms,
+        ..Answer::default()
     })
 }
 
@@ -124,21 +198,20 @@ pub fn answer(answer: &HttpAnswer) -> Outcome {
 mod tests {
     use super::*;
     use crate::core::event::{Route, SecretPlace};
-    use crate::outlets::channels::support::{body, send, with_media};
-    use schemas::records::Channel;
-    use secrecy::SecretString;
+    use crate::outlets::channels::support::{body, choice, desk, media, saying, send};
+    use schemas::records::{Channel, Content, ContentKind};
 
     fn route() -> Route {
-        Route {
-            provider_account_id: "106540352242922".into(),
-            access_token: Some(SecretPlace::Env("TOKEN".into())),
-            ..Route::default()
-        }
+        let access_token = Some(SecretPlace::Env("EAAB".into()));
+        Route { provider_account_id: "106540352242922".into(), access_token, ..Route::default() }
     }
 
     fn call(send: &Send) -> Call {
-        let secret = |_: &SecretPlace| Some(SecretString::from("EAAB"));
-        request(send, &Desk { outward_id: "k.m.mac", now_s: 0, secret: &secret }).unwrap()
+        request(send, &desk()).unwrap()
+    }
+
+    fn says(content: &Content) -> Value {
+        body(&call(&saying(&send(Channel::Whatsapp, route()), content)))
     }
 
     #[test]
@@ -155,13 +228,55 @@ mod tests {
 
     #[test]
     fn media_goes_by_link_with_what_its_kind_can_carry() {
-        let text = send(Channel::Whatsapp, route());
-        let document = body(&call(&with_media(&text, "file")));
         let link = "https://files.example/a.pdf";
+        let document = says(&media("file", "Hello Ada"));
         assert_eq!(document["document"], json!({"link": link, "caption": "Hello Ada", "filename": "a.pdf"}));
-        let image = body(&call(&with_media(&text, "image")));
-        assert_eq!(image["image"], json!({"link": link, "caption": "Hello Ada"}));
-        assert_eq!(body(&call(&with_media(&text, "audio")))["audio"], json!({"link": link}));
+        assert_eq!(says(&media("image", "Hello Ada"))["image"], json!({"link": link, "caption": "Hello Ada"}));
+        assert_eq!(says(&media("audio", ""))["audio"], json!({"link": link}));
+    }
+
+    #[test]
+    fn answers_are_buttons_and_many_are_a_list() {
+        let asking = |choices| Content { choices, ..Content::text("Which?") };
+        let two = says(&asking(vec![choice("Red", Some("RED"), None), choice("Blue", None, None)]));
+        let buttons = json!([{"type": "reply", "reply": {"id": "RED", "title": "Red"}},
+            {"type": "reply", "reply": {"id": "Blue", "title": "Blue"}}]);
+        let expected = json!({"type": "button", "body": {"text": "Which?"}, "action": {"buttons": buttons}});
+        assert_eq!((&two["type"], &two["interactive"]), (&json!("interactive"), &expected));
+        let in_section = |title: &str, section: &str| {
+            let description = Some("more".into());
+            Choice { section: Some(section.into()), description, ..choice(title, None, None) }
+        };
+        let list = says(&asking(vec![in_section("a", "one"), in_section("b", "one"), in_section("c", "two")]));
+        let row = |title: &str| json!({"id": title, "title": title, "description": "more"});
+        let sections = json!([{"title": "one", "rows": [row("a"), row("b")]}, {"title": "two", "rows": [row("c")]}]);
+        let action = json!({"button": "Options", "sections": sections});
+        assert_eq!(list["interactive"], json!({"type": "list", "body": {"text": "Which?"}, "action": action}));
+        let link = says(&asking(vec![choice("Shop", None, Some("https://shop.example"))]));
+        let parameters = json!({"display_text": "Shop", "url": "https://shop.example"});
+        assert_eq!(link["interactive"]["action"], json!({"name": "cta_url", "parameters": parameters}));
+    }
+
+    #[test]
+    fn a_template_is_filled() {
+        let fields = [
+            ("template.name", "parcel_here"),
+            ("template.language", "de"),
+            ("template.body.1", "Ada"),
+            ("template.body.2", "Monday"),
+            ("template.button.0", "LATER"),
+        ];
+        let template = says(&Content {
+            content_kind: ContentKind::Template,
+            provider_fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            ..media("image", "")
+        });
+        let expected = json!({"name": "parcel_here", "language": {"code": "de"}, "components": [
+            {"type": "header", "parameters": [{"type": "image", "image": {"link": "https://files.example/a.pdf"}}]},
+            {"type": "body", "parameters": [{"type": "text", "text": "Ada"}, {"type": "text", "text": "Monday"}]},
+            {"type": "button", "sub_type": "quick_reply", "index": "0",
+             "parameters": [{"type": "payload", "payload": "LATER"}]}]});
+        assert_eq!((&template["type"], &template["template"]), (&json!("template"), &expected));
     }
 
     #[test]
@@ -174,15 +289,15 @@ mod tests {
 
     #[test]
     fn answers_are_read() {
-        let answer = |status, body: &str| answer(&HttpAnswer { status, retry_after_ms: None, body: body.into() });
+        let answer = |status, body: &str| answer(&HttpAnswer { status, body: body.into(), ..HttpAnswer::default() });
         let taken = r#"{"messaging_product":"whatsapp","contacts":[{"input":"1","wa_id":"1"}],
             "messages":[{"id":"wamid.1","message_status":"accepted"}]}"#;
-        assert_eq!(answer(200, taken), Outcome::Accepted { provider_message_id: Some("wamid.1".into()) });
+        assert_eq!(answer(200, taken), Outcome::Accepted { provider_message_id: Some("wamid.1".into()), rest_ms: 0 });
         assert_eq!(answer(200, "<html>"), Outcome::Unknown { reason: "answer_without_id" });
         let refused = r#"{"error":{"message":"(#131026) undeliverable","type":"OAuthException","code":131026,
             "error_data":{"messaging_product":"whatsapp","details":"unable to deliver"},"fbtrace_id":"A"}}"#;
-        let expected =
-            Answer { status: 400, code: Some(131_026), detail: Some("unable to deliver".into()), retry_after_ms: None };
+        let detail = Some("unable to deliver".into());
+        let expected = Answer { status: 400, code: Some(131_026), detail, ..Answer::default() };
         assert_eq!(answer(400, refused), Outcome::Answered(expected));
         assert_eq!(answer(502, "bad gateway"), Outcome::Answered(Answer { status: 502, ..Answer::default() }));
     }
@@ -190,7 +305,7 @@ mod tests {
     #[test]
     fn an_account_without_a_readable_token_is_not_configured() {
         let none = |_: &SecretPlace| None;
-        let desk = Desk { outward_id: "k.m.mac", now_s: 0, secret: &none };
+        let desk = Desk { secret: &none, ..desk() };
         assert_eq!(request(&send(Channel::Whatsapp, Route::default()), &desk), Err("no_access_token"));
         assert_eq!(request(&send(Channel::Whatsapp, route()), &desk), Err("access_token_unreadable"));
     }

@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use schemas::records::Channel;
+use schemas::records::{Channel, Content};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -12,6 +12,7 @@ fn calls() -> Calls {
     let settings = DeliverySettings {
         admin_listen: "127.0.0.1:0".parse().unwrap(),
         account_calls_max: 32,
+        account_rate_share: 1.0,
         connect_timeout_ms: 1_000,
         ports: vec![443],
         internal_hosts: vec!["127.0.0.1".into()],
@@ -28,7 +29,7 @@ fn send(address: SocketAddr, secret: &std::path::Path) -> Send {
         timeout_ms: 300,
         ..Route::default()
     };
-    support::send(Channel::Open, route)
+    support::saying(&support::send(Channel::Open, route), &Content::text("Hello Ada"))
 }
 
 fn secret_file() -> tempfile::NamedTempFile {
@@ -73,7 +74,7 @@ async fn outcome_of(answer: Option<&'static str>, keeps_open: bool) -> Outcome {
 #[tokio::test]
 async fn an_answer_is_an_answer_and_silence_is_ambiguous() {
     let ok = "HTTP/1.1 204 No Content\r\n\r\n";
-    assert_eq!(outcome_of(Some(ok), true).await, Outcome::Accepted { provider_message_id: None });
+    assert_eq!(outcome_of(Some(ok), true).await, Outcome::Accepted { provider_message_id: None, rest_ms: 0 });
     let busy = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n";
     let Outcome::Answered(answer) = outcome_of(Some(busy), true).await else { panic!("expected an answer") };
     assert_eq!((answer.status, answer.retry_after_ms), (429, Some(7_000)));
@@ -104,11 +105,33 @@ async fn nothing_leaves_when_it_must_not() {
     let secret = secret_file();
     let ours = send(nobody, secret.path());
     assert_eq!(calls().call(&ours, || false).await, Outcome::NotOurs);
-    let late = Send { window_ends_at: Some(1), ..ours.clone() };
-    assert_eq!(calls().call(&late, || true).await, Outcome::Refused(Refusal::WindowClosed));
+    let late = Send { expires_at: Some(1), ..ours.clone() };
+    assert_eq!(calls().call(&late, || true).await, Outcome::Refused(Refusal::Expired));
+    let closed = Send { channel: Channel::Facebook, window_ends_at: Some(1), ..ours.clone() };
+    assert_eq!(calls().call(&closed, || true).await, Outcome::Refused(Refusal::WindowClosed));
     let mut elsewhere = ours;
     elsewhere.route.webhook_url = Some("http://10.0.0.1/hook".into());
     assert_eq!(calls().call(&elsewhere, || true).await, Outcome::Unconfigured { reason: "not_https" });
+}
+
+#[tokio::test]
+async fn an_account_that_used_up_its_rate_is_told_how_long_it_must_wait() {
+    let secret = secret_file();
+    let mut slow = send("127.0.0.1:1".parse().unwrap(), secret.path());
+    slow.route.calls_per_ks = Some(1);
+    let calls = calls();
+    assert_eq!(calls.call(&slow, || true).await, Outcome::NotSent { reason: "no_connection" });
+    let Outcome::Paced { wait_ms } = calls.call(&slow, || true).await else { panic!("expected a wait") };
+    assert!((900_000..=1_000_000).contains(&wait_ms), "{wait_ms}");
+}
+
+#[test]
+fn x_says_when_its_window_begins_anew() {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-rate-limit-remaining", HeaderValue::from_static("0"));
+    headers.insert("x-rate-limit-reset", HeaderValue::from_static("1000"));
+    assert_eq!(rate_left(&headers, Timestamp::from_ms(940_000)), Some((0, 60_000)));
+    assert_eq!(rate_left(&HeaderMap::new(), Timestamp::from_ms(0)), None);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! D3: what a provider's refusal means, one table per channel.
 
+mod meta;
 mod open;
+mod twitter;
 mod whatsapp;
 
 use schemas::records::Channel;
@@ -22,6 +24,8 @@ pub enum Verdict {
     Credentials,
     /// It may have worked.
     Unclear(&'static str),
+    /// The provider says that it worked although it answers an error.
+    Probably(&'static str),
 }
 
 /// What this refusal means on this channel.
@@ -29,9 +33,9 @@ pub fn verdict(channel: Channel, answer: &Answer) -> Verdict {
     match channel {
         Channel::Whatsapp => whatsapp::verdict(answer),
         Channel::Open => open::verdict(answer),
-        Channel::Facebook | Channel::Instagram | Channel::Twitter | Channel::Web | Channel::Unknown => {
-            Verdict::Permanent("unsupported_channel")
-        }
+        Channel::Facebook | Channel::Instagram => meta::verdict(answer),
+        Channel::Twitter => twitter::verdict(answer),
+        Channel::Web | Channel::Unknown => Verdict::Permanent("unsupported_channel"),
     }
 }
 

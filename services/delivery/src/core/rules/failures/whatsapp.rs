@@ -63,9 +63,11 @@ pub(super) fn verdict(answer: &Answer) -> Verdict {
 /// The reason that a failed status has in our words.
 pub(super) fn reason(code: i64) -> Option<&'static str> {
     match find(code)? {
-        Verdict::Permanent(reason) | Verdict::Retry(reason) | Verdict::Wait(_, reason) | Verdict::Unclear(reason) => {
-            Some(reason)
-        }
+        Verdict::Permanent(reason)
+        | Verdict::Retry(reason)
+        | Verdict::Wait(_, reason)
+        | Verdict::Unclear(reason)
+        | Verdict::Probably(reason) => Some(reason),
         Verdict::Throttled(_) => Some("throttled"),
         Verdict::Credentials => Some("credentials"),
     }

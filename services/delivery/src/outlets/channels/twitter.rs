@@ -1,0 +1,137 @@
+//! X direct messages, API v2, `POST /2/dm_conversations/with/{participant}/messages`: text alone, by
+//! OAuth 2.0 or 1.0a user context.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Call, Desk, HttpAnswer, base, oauth1};
+use crate::core::effect::Send;
+use crate::core::event::{Answer, Outcome};
+use crate::core::rendering::Part;
+
+const API_URL: &str = "https://api.x.com";
+
+/// The request of a send.
+///
+/// # Errors
+/// What the account's configuration lacks.
+pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
+    let Part::Text(text) = &send.part else { return Err("not_rendered") };
+    let participant = &send.customer.id;
+    if !participant.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("recipient_not_numeric");
+    }
+    let url = format!("{}/2/dm_conversations/with/{participant}/messages", base(send, API_URL));
+    let authorization = match &send.route.oauth1 {
+        Some(credentials) => ("authorization", oauth1::header(credentials, &url, send.attempt_id, desk)?),
+        None => desk.bearer(send)?,
+    };
+    Ok(Call { url, headers: vec![authorization], body: json!({ "text": text }).to_string().into_bytes() })
+}
+
+#[derive(Deserialize)]
+struct Taken {
+    data: TakenData,
+}
+
+#[derive(Deserialize)]
+struct TakenData {
+    dm_event_id: String,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    #[serde(default, rename = "type")]
+    problem_type: Option<String>,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    detail: Option<String>,
+}
+
+/// What an answer says. The last call of a window says when the next may be made.
+pub fn answer(answer: &HttpAnswer) -> Outcome {
+    let used_up_ms = answer.rate.filter(|(left, _)| *left <= 0).map(|(_, reset_ms)| reset_ms);
+    if (200..300).contains(&answer.status) {
+        let taken: Option<Taken> = serde_json::from_slice(&answer.body).ok();
+        return match taken {
+            Some(taken) => Outcome::Accepted {
+                provider_message_id: Some(taken.data.dm_event_id),
+                rest_ms: used_up_ms.unwrap_or_default(),
+            },
+            None => Outcome::Unknown { reason: "answer_without_id" },
+        };
+    }
+    let problem = serde_json::from_slice::<Problem>(&answer.body).ok();
+    let name = problem.as_ref().and_then(|problem| problem.problem_type.as_deref());
+    Outcome::Answered(Answer {
+        status: answer.status,
+        name: name.and_then(|name| name.rsplit('/').next()).map(str::to_owned),
+        detail: problem.and_then(|problem| problem.detail.or(problem.title)),
+        retry_after_ms: answer.retry_after_ms.or(used_up_ms),
+        ..Answer::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::{OAuth1, Route, SecretPlace};
+    use crate::outlets::channels::support::{body, desk, send};
+    use schemas::records::Channel;
+
+    fn env(text: &str) -> SecretPlace {
+        SecretPlace::Env(text.into())
+    }
+
+    #[test]
+    fn a_text_is_posted_to_the_participant() {
+        let route = Route { access_token: Some(env("AAA")), ..Route::default() };
+        let call = request(&send(Channel::Twitter, route), &desk()).unwrap();
+        assert_eq!(call.url, "https://api.x.com/2/dm_conversations/with/16505551234/messages");
+        assert_eq!(call.headers, [("authorization", "Bearer AAA".to_owned())]);
+        assert_eq!(body(&call), json!({"text": "Hello Ada"}));
+    }
+
+    #[test]
+    fn oauth_1_signs_in_place_of_a_token() {
+        let oauth1 = OAuth1 {
+            consumer_key: env("key"),
+            consumer_secret: env("secret"),
+            token: env("token"),
+            token_secret: env("token secret"),
+        };
+        let route = Route { oauth1: Some(Box::new(oauth1)), ..Route::default() };
+        let call = request(&send(Channel::Twitter, route), &desk()).unwrap();
+        assert!(call.headers[0].1.starts_with(r#"OAuth oauth_consumer_key="key", "#), "{:?}", call.headers);
+    }
+
+    #[test]
+    fn nobody_but_a_number_is_a_path_segment() {
+        let route = Route { access_token: Some(env("AAA")), ..Route::default() };
+        let mut strange = send(Channel::Twitter, route);
+        strange.customer.id = "1/../../2".into();
+        assert_eq!(request(&strange, &desk()), Err("recipient_not_numeric"));
+    }
+
+    #[test]
+    fn answers_are_read() {
+        let answer =
+            |status, rate, body: &str| answer(&HttpAnswer { status, rate, retry_after_ms: None, body: body.into() });
+        let taken = r#"{"data":{"dm_conversation_id":"1-2","dm_event_id":"17"}}"#;
+        let accepted = |rest_ms| Outcome::Accepted { provider_message_id: Some("17".into()), rest_ms };
+        assert_eq!(answer(201, Some((3, 60_000)), taken), accepted(0));
+        assert_eq!(answer(201, Some((0, 60_000)), taken), accepted(60_000));
+        let problem =
+            r#"{"title":"Forbidden","detail":"no","type":"https://api.twitter.com/2/problems/client-forbidden"}"#;
+        let expected = Answer {
+            status: 403,
+            name: Some("client-forbidden".into()),
+            detail: Some("no".into()),
+            ..Answer::default()
+        };
+        assert_eq!(answer(403, None, problem), Outcome::Answered(expected));
+        let limited = Answer { status: 429, retry_after_ms: Some(60_000), ..Answer::default() };
+        assert_eq!(answer(429, Some((0, 60_000)), ""), Outcome::Answered(limited));
+    }
+}
