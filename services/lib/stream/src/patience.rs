@@ -17,9 +17,14 @@ impl Patience {
         Self { until: Stamp::now().plus(limit) }
     }
 
+    /// Whether the time is used up.
+    pub(crate) fn is_over(self) -> bool {
+        self.until.remaining().is_zero()
+    }
+
     /// Pauses; false once the time is used up.
     pub(crate) fn pause(self) -> bool {
         std::thread::park_timeout(PAUSE.min(self.until.remaining()));
-        !self.until.remaining().is_zero()
+        !self.is_over()
     }
 }

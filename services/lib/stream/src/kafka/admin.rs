@@ -1,23 +1,28 @@
 //! Topics and groups, as operators see them. Deletes nothing.
 
 use super::client;
-use super::consumer::Probe;
+use super::consumer::{Isolation, Probe, Reader};
 use super::{Fault, Spot};
-use crate::KafkaSettings;
 use crate::patience::Patience;
+use crate::{KafkaSettings, Timestamp};
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
 };
-use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// For looking at the records at some offsets, all together, and at one go.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(100);
+/// For finding out why no broker answered.
+const WHY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A topic as it shall be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +69,8 @@ impl Admin {
         let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT);
         let metadata = metadata.map_err(|error| {
             let brokers = &self.settings.bootstrap;
-            Fault::of(&format!("asking {brokers} for its topics"), &error)
+            let why = why_unreachable(&self.settings).map(|why| format!(" ({why})")).unwrap_or_default();
+            Fault::of(&format!("asking {brokers} for its topics{why}"), &error)
         })?;
         let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         let topics = metadata.topics().iter().filter(|topic| !topic.name().starts_with("__"));
@@ -169,6 +175,25 @@ impl Admin {
             .collect())
     }
 
+    /// When the first record at or after each of these offsets was appended, committed or not; none
+    /// where none comes, as behind a transaction's marker.
+    pub fn appended_at(&self, places: &[(String, i32, i64)]) -> Result<Vec<Option<Timestamp>>, Fault> {
+        let named =
+            |(topic, partition, offset): &(String, i32, i64)| ((Arc::from(topic.as_str()), *partition), *offset);
+        let positions: Vec<(Spot, i64)> = places.iter().map(named).collect();
+        let topics: BTreeSet<Arc<str>> = positions.iter().map(|((topic, _), _)| Arc::clone(topic)).collect();
+        let topics: Vec<_> = topics.into_iter().collect();
+        let reader = Reader::following(&self.settings, "weft-admin", &topics, Isolation::Uncommitted)?;
+        reader.assign(&positions)?;
+        let (mut found, patience) = (BTreeMap::new(), Patience::of(LOOK_TIMEOUT));
+        while found.len() < positions.len() && !patience.is_over() {
+            if let Some(record) = reader.poll(LOOK)? {
+                found.entry((record.topic, record.partition)).or_insert(record.timestamp);
+            }
+        }
+        Ok(positions.iter().map(|(spot, _)| found.get(spot).copied()).collect())
+    }
+
     fn committed(&self, group: &str, spots: &[Spot]) -> Result<Vec<Option<i64>>, Fault> {
         let fault = |error: KafkaError| Fault::of("reading a group's offsets", &error);
         let mut config = client::plain(&self.settings, "weft-admin");
@@ -186,6 +211,43 @@ impl Admin {
     }
 }
 
+/// The client's first complaint: a refused password, an unknown authority. The calls themselves say
+/// only that no broker could be reached, and an admin client keeps such complaints to itself.
+#[derive(Default)]
+struct FirstComplaint(OnceLock<String>);
+
+impl ClientContext for FirstComplaint {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.0.get_or_init(|| reason.to_owned());
+        }
+    }
+}
+
+impl ConsumerContext for FirstComplaint {}
+
+fn why_unreachable(settings: &KafkaSettings) -> Option<String> {
+    let config = client::plain(settings, "weft-admin");
+    let client: BaseConsumer<_> = config.create_with_context(FirstComplaint::default()).ok()?;
+    let patience = Patience::of(WHY_TIMEOUT);
+    while client.context().0.get().is_none() && patience.pause() {
+        drop(client.poll(Duration::ZERO));
+    }
+    client.context().0.get().cloned()
+}
+
 fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_cannot_be_reached_is_named_with_the_reason() {
+        let settings = KafkaSettings { bootstrap: "127.0.0.1:1".into(), ..KafkaSettings::default() };
+        let fault = Admin::new(&settings).unwrap().partitions().unwrap_err().to_string();
+        assert!(fault.contains("127.0.0.1:1") && fault.contains("Connection refused"), "{fault}");
+    }
 }
