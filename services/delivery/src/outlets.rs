@@ -11,7 +11,7 @@ use schemas::codec::Codec;
 use schemas::ids::{CommandId, EventId};
 use schemas::records::{
     ConversationCommand, ConversationCommandKind, ConversationEvent, ConversationEventKind, DeadLetter, Record,
-    SendMessage, Sender, SenderKind,
+    SendMessage, Sender, SenderKind, Unread,
 };
 use schemas::topics::{
     CONVERSATION_COMMANDS, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS, Topic, dead_letter_topic,
@@ -120,25 +120,20 @@ fn source(asked: Asked) -> ConversationEvent {
 /// be read.
 pub fn refused(codec: &Codec, letter: &stream::DeadLetter<'_>) -> Vec<u8> {
     let source = letter.record;
-    let at = source.timestamp.as_ms();
-    let headers = source.headers.iter();
+    let unread = Unread {
+        topic: source.topic,
+        partition: source.partition,
+        offset: source.offset,
+        timestamp: source.timestamp.as_ms(),
+        key: source.key,
+        value: source.payload,
+        headers: source.headers,
+    };
     let dead = DeadLetter {
-        event_id: EventId::derive(&["dead letter", "delivery", &source.coordinates()]),
-        occurred_at: at,
-        recorded_at: at,
-        source_topic: source.topic.to_owned(),
-        source_partition: source.partition,
-        source_offset: source.offset,
-        source_key: source.key.map(<[u8]>::to_vec),
-        source_value: source.payload.map(<[u8]>::to_vec),
-        source_headers: headers.map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into())).collect(),
-        source_timestamp: at,
         reason: letter.reason.to_owned(),
         detail: letter.detail.to_owned(),
-        service: "delivery".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
         attempt: i32::try_from(letter.attempt).unwrap_or(i32::MAX),
-        ..DeadLetter::default()
+        ..DeadLetter::of(&unread, "delivery")
     };
     codec.encode(&dead_letter_topic(source.topic), &dead).expect("a dead letter fits its schema; tests/schemas.rs")
 }

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use schemas::codec::Codec;
-use schemas::ids::{EventId, TenantId};
-use schemas::records::{DeadLetter, Record, RoutingView, RoutingViewKind};
+use schemas::ids::TenantId;
+use schemas::records::{DeadLetter, Record, RoutingView, RoutingViewKind, Unread};
 use schemas::topics::{CONVERSATION_COMMANDS, ROUTING_EVENTS, ROUTING_VIEWS, Topic, dead_letter_topic};
 use stream::{Outbox, Output};
 
@@ -47,25 +47,20 @@ fn output<R: Record>(codec: &Codec, topic: Topic, key: String, record: &R) -> Ou
 /// The bytes of a dead letter. Its tenant is empty: it stands in what could not be read.
 pub fn dead_letter(codec: &Codec, letter: &stream::DeadLetter<'_>) -> Vec<u8> {
     let source = letter.record;
-    let at = source.timestamp.as_ms();
-    let headers = source.headers.iter();
+    let unread = Unread {
+        topic: source.topic,
+        partition: source.partition,
+        offset: source.offset,
+        timestamp: source.timestamp.as_ms(),
+        key: source.key,
+        value: source.payload,
+        headers: source.headers,
+    };
     let dead = DeadLetter {
-        event_id: EventId::derive(&["dead letter", "routing", &source.coordinates()]),
-        occurred_at: at,
-        recorded_at: at,
-        source_topic: source.topic.to_owned(),
-        source_partition: source.partition,
-        source_offset: source.offset,
-        source_key: source.key.map(<[u8]>::to_vec),
-        source_value: source.payload.map(<[u8]>::to_vec),
-        source_headers: headers.map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into())).collect(),
-        source_timestamp: at,
         reason: letter.reason.to_owned(),
         detail: letter.detail.to_owned(),
-        service: "routing".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
         attempt: i32::try_from(letter.attempt).unwrap_or(i32::MAX),
-        ..DeadLetter::default()
+        ..DeadLetter::of(&unread, "routing")
     };
     codec.encode(&dead_letter_topic(source.topic), &dead).expect("a dead letter fits its schema; tests/schemas.rs")
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use schemas::codec::Codec;
 use schemas::ids::{CustomerKey, EventId, KeySecret};
-use schemas::records::{CustomerAlias, DeadLetter, Record};
+use schemas::records::{CustomerAlias, DeadLetter, Record, Unread};
 use schemas::topics::{
     CONVERSATION_EVENTS, CONVERSATION_VIEWS, CUSTOMER_ALIASES, ROUTING_COMMANDS, Topic, dead_letter_topic,
 };
@@ -53,25 +53,20 @@ fn alias(secret: &KeySecret, name: OtherName) -> CustomerAlias {
 /// The bytes of a dead letter. Its tenant is empty: it stands in what could not be read.
 pub fn dead_letter(codec: &Codec, letter: &stream::DeadLetter<'_>) -> Vec<u8> {
     let source = letter.record;
-    let at = source.timestamp.as_ms();
-    let headers = source.headers.iter();
+    let unread = Unread {
+        topic: source.topic,
+        partition: source.partition,
+        offset: source.offset,
+        timestamp: source.timestamp.as_ms(),
+        key: source.key,
+        value: source.payload,
+        headers: source.headers,
+    };
     let dead = DeadLetter {
-        event_id: EventId::derive(&["dead letter", "threading", &source.coordinates()]),
-        occurred_at: at,
-        recorded_at: at,
-        source_topic: source.topic.to_owned(),
-        source_partition: source.partition,
-        source_offset: source.offset,
-        source_key: source.key.map(<[u8]>::to_vec),
-        source_value: source.payload.map(<[u8]>::to_vec),
-        source_headers: headers.map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into())).collect(),
-        source_timestamp: at,
         reason: letter.reason.to_owned(),
         detail: letter.detail.to_owned(),
-        service: "threading".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
         attempt: i32::try_from(letter.attempt).unwrap_or(i32::MAX),
-        ..DeadLetter::default()
+        ..DeadLetter::of(&unread, "threading")
     };
     codec.encode(&dead_letter_topic(source.topic), &dead).expect("a dead letter fits its schema; tests/schemas.rs")
 }

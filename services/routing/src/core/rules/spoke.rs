@@ -1,7 +1,7 @@
 //! Somebody said something in a stint: routing counts and clocks with it.
 //!
 //! A response runs from the first customer message nobody has answered to the agent's reply, both
-//! by the time their source gave them, never below zero. Only agents' replies answer.
+//! by threading's task time, never below zero. Only agents' replies answer.
 
 use schemas::ids::PartId;
 use schemas::records::{SenderKind, Spoke};
