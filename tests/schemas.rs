@@ -18,12 +18,14 @@ mod sample;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::path::Path;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use schemas::codec::Codec;
+use schemas::config::EntityKind;
 use schemas::records::*;
 use schemas::topics::{self, Cleanup, Partitions, TOPICS, Topic};
 use serde_json::Value as Json;
@@ -204,6 +206,26 @@ fn both_sides_have_the_same_symbols_in_the_same_order() {
         }
     }
     assert_eq!(seen, ours.keys().map(|name| (*name).to_owned()).collect(), "enums that no schema uses");
+}
+
+#[test]
+fn the_schemas_of_configuration_documents_lie_beside_the_deployment() {
+    let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/config-schema"));
+    let mut expected: BTreeSet<_> = EntityKind::ALL.iter().map(|kind| format!("{}.json", kind.as_str())).collect();
+    for kind in EntityKind::ALL {
+        let file = dir.join(format!("{}.json", kind.as_str()));
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            text == format!("{:#}\n", kind.document_schema()),
+            "{} is not what the code says; `weft schemas config --dir deploy/config-schema` writes it",
+            file.display()
+        );
+    }
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(expected.remove(&name), "{name} is the schema of no kind");
+    }
+    assert_eq!(expected, BTreeSet::new());
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Endpoints and channel accounts.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{SecretRef, WindowClock};
 use crate::records::Channel;
 
 /// A webhook address; the path's `{endpoint}` is its id.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// Platform family: `meta` or `x`.
@@ -19,7 +20,7 @@ pub struct Endpoint {
 }
 
 /// Whose webhooks an endpoint receives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Platform {
     /// WhatsApp, Messenger, Instagram.
@@ -30,7 +31,7 @@ pub enum Platform {
 }
 
 /// One configured presence on a channel; its document's id is the account id.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelAccount {
     /// The channel.
@@ -61,7 +62,7 @@ pub struct ChannelAccount {
 }
 
 /// How an account's replies leave.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Outbound {
     /// Base address of the provider's API; null: the provider's own (`https://graph.facebook.com/v25.0`).
@@ -95,7 +96,7 @@ pub struct Outbound {
 }
 
 /// OAuth 1.0a user context (RFC 5849).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OAuth1 {
     /// The app's key.
@@ -109,7 +110,7 @@ pub struct OAuth1 {
 }
 
 /// D1: what an unknown outcome leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnAmbiguous {
     /// Send again: may arrive twice.

@@ -9,7 +9,9 @@ mod routing;
 pub use channels::*;
 pub use routing::*;
 
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
 use crate::records::Channel;
@@ -87,6 +89,47 @@ impl EntityKind {
     }
 }
 
+impl EntityKind {
+    /// The JSON Schema (draft 2020-12) of a whole document `{kind, tenant, id, spec}` of this kind, for
+    /// editors. References between documents and limits of values are `weft apply`'s to check.
+    pub fn document_schema(self) -> Json {
+        let mut spec = self.spec_schema().to_value();
+        let definitions = spec.as_object_mut().and_then(|spec| spec.remove("$defs"));
+        if let Some(spec) = spec.as_object_mut() {
+            spec.remove("$schema");
+        }
+        let mut document = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.as_str(),
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["kind", "tenant", "id", "spec"],
+            "properties": {
+                "kind": { "const": self.as_str() },
+                "tenant": { "type": "string", "minLength": 1, "description": "The company it belongs to." },
+                "id": { "type": "string", "minLength": 1, "description": "Its id among those of its kind and tenant." },
+                "spec": spec,
+            },
+        });
+        if let Some(definitions) = definitions {
+            document["$defs"] = definitions;
+        }
+        document
+    }
+
+    fn spec_schema(self) -> Schema {
+        match self {
+            Self::Tenant => schema_for!(Tenant),
+            Self::Endpoint => schema_for!(Endpoint),
+            Self::ChannelAccount => schema_for!(ChannelAccount),
+            Self::Queue => schema_for!(Queue),
+            Self::Skill | Self::Language | Self::WrapUpCode => schema_for!(Named),
+            Self::Agent => schema_for!(Agent),
+            Self::ApiClient => schema_for!(ApiClient),
+        }
+    }
+}
+
 impl Entity {
     /// Reads a `spec` (JSON) of a kind; the error says what was expected.
     pub fn from_json(kind: EntityKind, spec: &str) -> Result<Self, serde_json::Error> {
@@ -105,7 +148,7 @@ impl Entity {
 }
 
 /// A thing of which only the name matters.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Named {
     /// What people call it.
@@ -113,7 +156,7 @@ pub struct Named {
 }
 
 /// From when a conversation's window counts (T4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowClock {
     /// From the moment the conversation was disconnected.
@@ -124,7 +167,7 @@ pub enum WindowClock {
 }
 
 /// How long a conversation can be re-opened (T3).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Window {
     /// Minutes; null: the default of 4320 (72 h). 0: every message after the end opens anew.
@@ -136,7 +179,7 @@ pub struct Window {
 }
 
 /// A company that uses weft.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tenant {
     /// What people call it.
@@ -149,6 +192,7 @@ pub struct Tenant {
     pub window: Window,
     /// First eight hex digits that the key secret's fingerprint must have; set by `weft apply`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub key_fingerprint: Option<String>,
 }
 
@@ -157,7 +201,7 @@ fn utc() -> String {
 }
 
 /// Where a secret stands; never the secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum SecretRef {
     /// An environment variable of the service that needs it.
@@ -167,7 +211,7 @@ pub enum SecretRef {
 }
 
 /// A program that calls our API with a bearer token minted for its id.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiClient {
     /// What people call it.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where conversations wait (R1).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
     /// What people call it.
@@ -74,7 +75,7 @@ fn sixty() -> i64 {
 }
 
 /// A queue's promise.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceLevel {
     /// Seconds.
@@ -92,7 +93,7 @@ impl Default for ServiceLevel {
 }
 
 /// What stops the service level's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceLevelClock {
     /// An agent accepts.
@@ -105,7 +106,7 @@ pub enum ServiceLevelClock {
 }
 
 /// R2; other methods come with their rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RoutingMethod {
     /// Whoever fits, longest idle first.
@@ -114,7 +115,7 @@ pub enum RoutingMethod {
 }
 
 /// R3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SkillEvaluation {
     /// Every skill; longest idle first.
@@ -125,7 +126,7 @@ pub enum SkillEvaluation {
 }
 
 /// R5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LastAgentPolicy {
     /// The last agent, member of the queue or not.
@@ -138,7 +139,7 @@ pub enum LastAgentPolicy {
 }
 
 /// Last-agent routing of a queue.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LastAgent {
     /// Whom to prefer.
@@ -148,7 +149,7 @@ pub struct LastAgent {
 }
 
 /// R11.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WrapUpPolicy {
     /// No after-call work unless a code is given at once.
@@ -165,7 +166,7 @@ pub enum WrapUpPolicy {
 }
 
 /// After-call work of a queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WrapUp {
     /// Whether and how long.
@@ -183,7 +184,7 @@ impl Default for WrapUp {
 }
 
 /// R15: what happens to conversations whose owner is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnerAway {
     /// Back to the queue when the customer writes.
@@ -198,7 +199,7 @@ pub enum OwnerAway {
 }
 
 /// Who works.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     /// What people call them.

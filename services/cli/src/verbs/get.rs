@@ -28,7 +28,7 @@ pub(super) struct Get {
 
 impl Get {
     pub(super) fn run(&self, reach: &Reach, output: &mut Output) -> Result<Verdict, Failure> {
-        let kind = self.kind()?;
+        let kind = kind_named(&self.kind)?;
         let mut entities: Vec<_> = applied(reach, &reach.codec(CONFIG)?)?.into_values().collect();
         entities.retain(|one| one.entity.kind == kind.as_str());
         entities.retain(|one| self.tenant.as_ref().is_none_or(|tenant| one.entity.tenant.as_str() == tenant));
@@ -53,20 +53,21 @@ impl Get {
         output.result(&Json::Array(entities.iter().map(document).collect()), &rows)?;
         Ok(Verdict::Good)
     }
+}
 
-    fn kind(&self) -> Result<EntityKind, Failure> {
-        let names = || EntityKind::ALL.iter().map(|kind| kind.as_str());
-        let same = |kind: &&EntityKind| {
-            let name = kind.as_str();
-            name.eq_ignore_ascii_case(&self.kind) || format!("{name}s").eq_ignore_ascii_case(&self.kind)
-        };
-        if let Some(kind) = EntityKind::ALL.iter().find(same) {
-            return Ok(*kind);
-        }
-        let near = nearest(&self.kind, names()).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
-        let known: Vec<_> = names().collect();
-        Err(Failure::Usage(format!("unknown kind {}, {near}expected one of {}", self.kind, known.join(", "))))
+/// The kind of that name, in any case, one or many.
+pub(super) fn kind_named(asked: &str) -> Result<EntityKind, Failure> {
+    let names = || EntityKind::ALL.iter().map(|kind| kind.as_str());
+    let same = |kind: &&EntityKind| {
+        let name = kind.as_str();
+        name.eq_ignore_ascii_case(asked) || format!("{name}s").eq_ignore_ascii_case(asked)
+    };
+    if let Some(kind) = EntityKind::ALL.iter().find(same) {
+        return Ok(*kind);
     }
+    let near = nearest(asked, names()).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+    let known: Vec<_> = names().collect();
+    Err(Failure::Usage(format!("unknown kind {asked}, {near}expected one of {}", known.join(", "))))
 }
 
 fn document(one: &Applied) -> Json {
