@@ -18,6 +18,13 @@ pub(crate) struct Config {
     pub(crate) kafka: KafkaSettings,
     pub(crate) schema_registry: RegistrySettings,
     pub(crate) clickhouse: ClickHouseSettings,
+    pub(crate) ingest: IngestSettings,
+}
+
+/// What this needs of the section `[ingest]`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct IngestSettings {
+    pub(crate) listen: String,
 }
 
 /// The section `[clickhouse]`.

@@ -4,6 +4,7 @@ mod config;
 mod documents;
 mod failure;
 mod journal;
+mod letters;
 mod output;
 mod reach;
 mod verbs;

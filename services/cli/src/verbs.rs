@@ -3,10 +3,13 @@
 mod apply;
 mod channel;
 mod diff;
+mod dlq;
 mod doctor;
 mod get;
 mod key;
+mod lag;
 mod migrate;
+mod remove;
 mod report;
 mod schema;
 mod tail;
@@ -47,6 +50,7 @@ enum Verb {
     Apply(apply::Apply),
     Diff(diff::Diff),
     Get(get::Get),
+    Remove(remove::Remove),
     #[command(subcommand)]
     Token(token::Token),
     #[command(subcommand)]
@@ -57,6 +61,9 @@ enum Verb {
     #[command(subcommand)]
     Channel(channel::Channel),
     Tail(tail::Tail),
+    Lag(lag::Lag),
+    #[command(subcommand)]
+    Dlq(dlq::Dlq),
     Trace(trace::Trace),
     #[command(subcommand)]
     Report(report::Report),
@@ -81,12 +88,15 @@ pub fn run(arguments: Arguments) -> Result<Verdict, Failure> {
         Verb::Apply(verb) => verb.run(reach, output),
         Verb::Diff(verb) => verb.run(reach, output),
         Verb::Get(verb) => verb.run(reach, output),
+        Verb::Remove(verb) => verb.run(reach, output),
         Verb::Token(verb) => verb.run(reach, output),
         Verb::Topics(verb) => verb.run(reach, output),
         Verb::Schemas(verb) => verb.run(reach, output),
         Verb::Migrate(verb) => verb.run(reach, output),
         Verb::Channel(verb) => verb.run(output),
         Verb::Tail(verb) => verb.run(reach, output),
+        Verb::Lag(verb) => verb.run(reach, output),
+        Verb::Dlq(verb) => verb.run(reach, output),
         Verb::Trace(verb) => verb.run(reach, output),
         Verb::Report(verb) => verb.run(reach, output),
         Verb::Verify(verb) => verb.run(reach, output),

@@ -1,10 +1,12 @@
 //! Documents name each other: every name must lead somewhere, in the set or on the topic.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::config::{Agent, Entity, EntityKind, Queue};
+use schemas::records::ConfigEntity;
 
 use super::{Document, Problem, key};
+use crate::journal::Applied;
 use crate::output::nearest;
 
 /// Keys of everything that can be referred to.
@@ -16,7 +18,7 @@ pub(crate) fn check_references(documents: &[Document], applied: &Known) -> Vec<P
     known.extend(documents.iter().map(Document::key));
     let mut problems = Vec::new();
     for document in documents {
-        for (kind, id, path) in references(document) {
+        for (kind, id, path) in references(&document.tenant, &document.entity) {
             let path: Vec<_> = path.iter().map(String::as_str).collect();
             let wanted = key(&document.tenant, kind.as_str(), &id);
             if !known.contains(&wanted) {
@@ -39,10 +41,21 @@ fn nowhere(document: &Document, kind: EntityKind, id: &str, known: &Known) -> St
 
 type Reference = (EntityKind, String, Vec<String>);
 
-fn references(document: &Document) -> Vec<Reference> {
-    let tenant = (EntityKind::Tenant, document.tenant.clone(), Vec::new());
+/// Who of those in force refers to an entity, as `Kind id`.
+pub(crate) fn referring(in_force: &BTreeMap<String, Applied>, tenant: &str, kind: EntityKind, id: &str) -> Vec<String> {
+    let of_tenant = in_force.values().map(|one| &one.entity).filter(|one| one.tenant.as_str() == tenant);
+    let refers = |one: &&ConfigEntity| {
+        let entity = EntityKind::from_name(&one.kind).and_then(|kind| Entity::from_json(kind, &one.body).ok());
+        let named = entity.map(|entity| references(tenant, &entity)).unwrap_or_default();
+        named.iter().any(|(of, named, _)| *of == kind && named == id)
+    };
+    of_tenant.filter(refers).map(|one| format!("{} {}", one.kind, one.id)).collect()
+}
+
+fn references(tenant: &str, entity: &Entity) -> Vec<Reference> {
+    let tenant = (EntityKind::Tenant, tenant.to_owned(), Vec::new());
     let mut all = vec![tenant];
-    match &document.entity {
+    match entity {
         Entity::Queue(queue) => all.extend(of_queue(queue)),
         Entity::Agent(agent) => all.extend(of_agent(agent)),
         Entity::ChannelAccount(account) => {
