@@ -145,7 +145,8 @@ pub const DELIVERY_EVENTS: Topic =
 /// Health of channel accounts.
 pub const DELIVERY_ACCOUNTS: Topic =
     topic::<AccountState>("delivery.accounts", "tenant/account", Partitions::One, Cleanup::Compact(0))
-        .flow("delivery → delivery, gateway");
+        .flow("delivery → delivery, gateway")
+        .with_dead_letters();
 /// Business configuration in force.
 pub const CONFIG_ENTITIES: Topic =
     topic::<ConfigEntity>("config.entities", "tenant/kind/id", Partitions::One, Cleanup::Compact(30 * DAY_MS))
