@@ -31,7 +31,7 @@ impl Reach {
 
     /// Waits a while.
     pub(crate) fn pause(&self, duration: std::time::Duration) {
-        self.runtime.block_on(tokio::time::sleep(duration));
+        self.runtime.block_on(async { tokio::time::sleep(duration).await });
     }
 
     pub(crate) fn admin(&self) -> Result<Admin, Failure> {

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, Subcommand};
+use schemas::records::RawRequest;
+use schemas::topics::CHANNEL_RAW;
 use serde_json::{Value as Json, json};
 
 use crate::letters::{Deed, Letter, Which};
@@ -131,11 +133,22 @@ impl Show {
             found += 1;
             let mut json = letter.json();
             let bytes = letter.dead.source_value.as_deref().unwrap_or_default();
-            json["source_value"] = codec.decode_json(bytes).unwrap_or_else(|_| readable(bytes));
+            json["source_value"] = match codec.decode::<RawRequest>(bytes) {
+                Ok(raw) if letter.dead.source_topic == CHANNEL_RAW.name => request(&raw),
+                Ok(_) | Err(_) => codec.decode_json(bytes).unwrap_or_else(|_| readable(bytes)),
+            };
             output.line(format_args!("{json:#}"))
         })?;
         Ok(Verdict::good_if(found > 0))
     }
+}
+
+/// A webhook, its body as text.
+fn request(raw: &RawRequest) -> Json {
+    json!({
+        "endpoint": raw.endpoint, "method": raw.method, "query": raw.query, "headers": raw.headers,
+        "received_at_ms": raw.received_at, "body": readable(&raw.body),
+    })
 }
 
 /// Bytes that are no record of ours, as text where they are text.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use schemas::topics::TOPICS;
 use serde_json::{Value as Json, json};
-use stream::{Admin, ServiceName, Shutdown};
+use stream::{Admin, Fault, ServiceName, Shutdown};
 
 use crate::output::{Output, Rows};
 use crate::reach::Reach;
@@ -21,7 +21,8 @@ const CLEAR: &[u8] = b"\x1b[2J\x1b[H";
 /// Say how far each service is behind, in records and seconds
 ///
 /// Records are counted to the high watermark, so what an open transaction holds back counts too.
-/// Seconds: the age of the oldest record not worked yet. Exit code 1 if anything is behind longer
+/// and so does the marker behind a transaction until the next look. Seconds: the age of the oldest
+/// record not worked yet. Exit code 1 if anything is behind longer
 /// than --max-s.
 #[derive(Args)]
 #[command(
@@ -72,28 +73,31 @@ impl Lag {
     }
 
     fn measured(&self, reach: &Reach, admin: &Admin) -> Result<Vec<Behind>, Failure> {
-        let away = |fault| reach.kafka_away(&fault);
-        let topics: Vec<_> = TOPICS.iter().map(|topic| topic.name.to_owned()).collect();
-        let mut all = Vec::new();
-        for service in SERVICES.into_iter().filter(|one| self.service.as_ref().is_none_or(|asked| asked == one)) {
-            let offsets = admin.group(&ServiceName::new(service).group(), &topics).map_err(away)?;
-            let inputs: BTreeSet<_> =
-                offsets.iter().filter(|one| one.committed.is_some()).map(|one| one.topic.clone()).collect();
-            for one in offsets.into_iter().filter(|one| inputs.contains(&one.topic)) {
-                let next = one.committed.unwrap_or(0).min(one.end);
-                let (topic, partition) = (one.topic, one.partition);
-                all.push(Behind { service, topic, partition, next, records: one.end - next, age_ms: 0 });
-            }
-        }
-        let waiting: Vec<_> = all.iter_mut().filter(|one| one.records > 0).collect();
-        let places: Vec<_> = waiting.iter().map(|one| (one.topic.clone(), one.partition, one.next)).collect();
-        let times = admin.appended_at(&places).map_err(away)?;
-        let now = stream::clock::now();
-        for (one, time) in waiting.into_iter().zip(times) {
-            one.age_ms = time.map_or(0, |time| (now.as_ms() - time.as_ms()).max(0));
-        }
-        Ok(all)
+        let asked = SERVICES.into_iter().filter(|one| self.service.as_ref().is_none_or(|asked| asked == one));
+        let measured = asked.map(|service| of_service(service, admin).map_err(|fault| reach.kafka_away(&fault)));
+        Ok(measured.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
+}
+
+fn of_service(service: &'static str, admin: &Admin) -> Result<Vec<Behind>, Fault> {
+    let topics: Vec<_> = TOPICS.iter().map(|topic| topic.name.to_owned()).collect();
+    let offsets = admin.group(&ServiceName::new(service).group(), &topics)?;
+    let has_read = offsets.iter().filter(|one| one.committed.is_some());
+    let inputs: BTreeSet<_> = has_read.map(|one| one.topic.clone()).collect();
+    let mut all = Vec::new();
+    for one in offsets.into_iter().filter(|one| inputs.contains(&one.topic)) {
+        let next = one.committed.unwrap_or(0).min(one.end);
+        let (topic, partition) = (one.topic, one.partition);
+        all.push(Behind { service, topic, partition, next, records: one.end - next, age_ms: 0 });
+    }
+    let waiting: Vec<_> = all.iter_mut().filter(|one| one.records > 0).collect();
+    let places: Vec<_> = waiting.iter().map(|one| (one.topic.clone(), one.partition, one.next)).collect();
+    let times = admin.appended_at(&places)?;
+    let now = stream::clock::now();
+    for (one, time) in waiting.into_iter().zip(times) {
+        one.age_ms = time.map_or(0, |time| (now.as_ms() - time.as_ms()).max(0));
+    }
+    Ok(all)
 }
 
 fn show(all: &[Behind], output: &mut Output) -> Result<(), Failure> {

@@ -182,6 +182,9 @@ impl Admin {
             |(topic, partition, offset): &(String, i32, i64)| ((Arc::from(topic.as_str()), *partition), *offset);
         let positions: Vec<(Spot, i64)> = places.iter().map(named).collect();
         let topics: BTreeSet<Arc<str>> = positions.iter().map(|((topic, _), _)| Arc::clone(topic)).collect();
+        if positions.is_empty() {
+            return Ok(Vec::new());
+        }
         let topics: Vec<_> = topics.into_iter().collect();
         let reader = Reader::following(&self.settings, "weft-admin", &topics, Isolation::Uncommitted)?;
         reader.assign(&positions)?;
