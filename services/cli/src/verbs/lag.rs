@@ -20,10 +20,9 @@ const CLEAR: &[u8] = b"\x1b[2J\x1b[H";
 
 /// Say how far each service is behind, in records and seconds
 ///
-/// Records are counted to the high watermark, so what an open transaction holds back counts too.
-/// and so does the marker behind a transaction until the next look. Seconds: the age of the oldest
-/// record not worked yet. Exit code 1 if anything is behind longer
-/// than --max-s.
+/// Records are counted to the high watermark: what an open transaction holds back counts, and so does
+/// the marker behind a transaction until the service's next commit. Seconds: the age of the oldest
+/// record not worked yet. Exit code 1 if anything is behind longer than --max-s.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  weft lag\n  weft lag --watch\n  weft lag --service threading -o json\n  weft lag --max-s 30   # for scripts"
