@@ -15,7 +15,7 @@ pub mod proxy;
 pub mod report;
 pub mod timeline;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -233,7 +233,7 @@ async fn on_ground(
             invariant: "alive",
             what,
             story: Vec::new(),
-            may_heal: false,
+            verdict: checker::Verdict::Wrong,
         });
     }
     outcome.took = begun.elapsed();
@@ -280,6 +280,10 @@ async fn under_load(
 }
 
 /// Looks until nothing is missing any more, or something is wrong, or the time is over.
+///
+/// One look is not of one moment: groups, changelogs and topics are read one after the other, and
+/// meanwhile the services go on. So where state and events are compared, what is amiss counts once
+/// a second look finds the very same.
 async fn settle(
     plan: &Plan,
     house: &Arc<House>,
@@ -289,10 +293,12 @@ async fn settle(
 ) -> anyhow::Result<Findings> {
     let begun = Stamp::now();
     let codec = Arc::new(codec);
+    let mut before = BTreeSet::new();
     loop {
         let evidence = gather(plan, house, history, Arc::clone(&codec)).await?;
         ensure!(!evidence.records.is_empty(), "the checker found no record at all");
         let mut findings = checker::judge(&evidence);
+        before = findings.confirm(&before);
         if !findings.may_heal() {
             findings.forget_missing();
             return Ok(findings);

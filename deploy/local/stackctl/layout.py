@@ -99,6 +99,7 @@ class Stack:
         for service in ("ingest", "gateway"):
             environment[f"WEFT_{service.upper()}__LISTEN"] = f"127.0.0.1:{self.port(service)}"
         environment["WEFT_INGEST__SPOOL_DIRECTORY"] = str(self.directory.absolute() / "spool")
+        environment["WEFT_KAFKA__STATE_DIR"] = str(self.directory.absolute() / "state")
         for service in SERVICES:
             environment[f"WEFT_{service.upper()}__ADMIN_LISTEN"] = f"127.0.0.1:{self.admin_port(service)}"
         return environment | demo_secrets()

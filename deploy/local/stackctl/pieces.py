@@ -97,8 +97,16 @@ def cluster_id(stack: Stack) -> str:
     path = stack.directory / "kafka" / "cluster.id"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+        path.write_text(random_uuid())
     return path.read_text()
+
+
+def random_uuid(bits=lambda: uuid.uuid4().bytes) -> str:
+    """As Kafka's `Uuid.randomUuid`: none with a dash in front, which a command would take for an option."""
+    while True:
+        text = base64.urlsafe_b64encode(bits()).decode().rstrip("=")
+        if not text.startswith("-"):
+            return text
 
 
 def registry(stack: Stack) -> Program:

@@ -9,7 +9,7 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 
-from stackctl import process, steps
+from stackctl import pieces, process, steps
 from stackctl.layout import Stack, Trouble, chosen_base, remembered
 
 
@@ -71,6 +71,15 @@ class StackTest(unittest.TestCase):
         first = self.stack.environment()["WEFT_KEY_SECRET"]
         self.assertEqual(self.stack.environment()["WEFT_KEY_SECRET"], first)
         self.assertEqual((self.stack.directory / "key.secret").stat().st_mode & 0o777, 0o600)
+
+    def test_what_services_keep_on_disk_lies_with_the_rest_of_the_stack(self):
+        environment = self.stack.environment()
+        for name in ("WEFT_INGEST__SPOOL_DIRECTORY", "WEFT_KAFKA__STATE_DIR"):
+            self.assertTrue(environment[name].startswith(str(self.stack.directory.absolute())))
+
+    def test_no_cluster_id_looks_like_an_option(self):
+        throws = iter([b"\xf8" + bytes(15), b"\x04" + bytes(15)])
+        self.assertEqual(pieces.random_uuid(lambda: next(throws)), "BA" + "A" * 20)
 
     def test_a_base_without_room_for_the_ports_is_refused(self):
         for base in ("80", "65500", "many"):

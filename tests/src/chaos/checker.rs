@@ -11,7 +11,7 @@ mod transactions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{Evidence, Record};
 use super::timeline::around;
@@ -40,8 +40,19 @@ pub struct Violation {
     pub what: String,
     /// The few records that show it.
     pub story: Vec<String>,
-    /// Whether waiting may still mend it: something is missing, nothing is wrong.
-    pub may_heal: bool,
+    /// How sure that is.
+    pub verdict: Verdict,
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Whatever comes, this does not get right again.
+    Wrong,
+    /// Waiting may still mend it: something has not come yet.
+    Missing,
+    /// Two things that were not read at one moment differ: wrong if the next look finds the same.
+    Momentary,
 }
 
 /// What was found.
@@ -59,21 +70,39 @@ impl Findings {
     }
 
     fn wrong(&mut self, invariant: &'static str, what: String, story: Vec<String>) {
-        self.violations.push(Violation { invariant, what, story, may_heal: false });
+        self.violations.push(Violation { invariant, what, story, verdict: Verdict::Wrong });
     }
 
     fn missing(&mut self, invariant: &'static str, what: String, story: Vec<String>) {
-        self.violations.push(Violation { invariant, what, story, may_heal: true });
+        self.violations.push(Violation { invariant, what, story, verdict: Verdict::Missing });
+    }
+
+    fn differs(&mut self, invariant: &'static str, what: String, story: Vec<String>) {
+        self.violations.push(Violation { invariant, what, story, verdict: Verdict::Momentary });
     }
 
     /// Whether everything that is amiss may still come.
     pub fn may_heal(&self) -> bool {
-        self.violations.iter().all(|violation| violation.may_heal)
+        self.violations.iter().all(|violation| violation.verdict != Verdict::Wrong)
+    }
+
+    /// Makes sure of what the look before has found as well, word for word; what this look has
+    /// found that the next one may make sure of.
+    pub fn confirm(&mut self, before: &BTreeSet<String>) -> BTreeSet<String> {
+        let momentary = self.violations.iter_mut().filter(|violation| violation.verdict == Verdict::Momentary);
+        let mut found = BTreeSet::new();
+        for violation in momentary {
+            if before.contains(&violation.what) {
+                violation.verdict = Verdict::Wrong;
+            }
+            found.insert(violation.what.clone());
+        }
+        found
     }
 
     /// Without what is only missing so far: for who does not wait, because something is wrong already.
     pub fn forget_missing(&mut self) {
-        self.violations.retain(|violation| !violation.may_heal);
+        self.violations.retain(|violation| violation.verdict == Verdict::Wrong);
     }
 }
 

@@ -38,7 +38,7 @@ fn views(evidence: &Evidence, findings: &mut Findings) {
             let what = format!(
                 "the view of customer {customer:032x} says number {seq}, epoch {epoch}; its events say {last_seq}, {last_epoch}"
             );
-            findings.wrong("I-12", what, story(evidence, &[last, record]));
+            findings.differs("I-12", what, story(evidence, &[last, record]));
         }
     }
     for (customer, seq) in &evidence.numbers {
@@ -48,7 +48,7 @@ fn views(evidence: &Evidence, findings: &mut Findings) {
             let what =
                 format!("threading's row of customer {customer:032x} says number {seq}, its events say {expected}");
             let records: Vec<&Record> = folded.get(customer).map(|(_, _, record)| *record).into_iter().collect();
-            findings.wrong("I-12", what, story(evidence, &records));
+            findings.differs("I-12", what, story(evidence, &records));
         }
     }
 }
@@ -73,14 +73,14 @@ fn positions(evidence: &Evidence, findings: &mut Findings) {
                 "{service}'s state of {topic}-{partition} stands at {next}, its group at {}: that much would be taken twice",
                 committed.unwrap_or_default()
             );
-            findings.wrong("I-12", what, Vec::new());
+            findings.differs("I-12", what, Vec::new());
         }
         let seen = last.get(&(*service, *partition, topic.as_str()));
         if let Some((record, source)) = seen.and_then(|record| Some((record, record.source?)))
             && source.offset >= *next
         {
             let what = format!("{service}'s state of {topic}-{partition} stands at {next} and has outputs of {source}");
-            findings.wrong("I-12", what, story(evidence, &[record]));
+            findings.differs("I-12", what, story(evidence, &[record]));
         }
     }
 }

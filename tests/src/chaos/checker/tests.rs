@@ -1,6 +1,6 @@
 //! The checker checked: a good history has no violations, and each way of spoiling it is found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use stream::GroupOffset;
@@ -206,6 +206,26 @@ fn state_that_differs_from_the_events_is_found() {
     assert_eq!(found(|e| e.positions.insert(inbound(), 3)), ["I-12"]);
     assert_eq!(found(|e| e.positions.insert(inbound(), 1)), ["I-12"]);
     assert_eq!(found(|e| e.groups.get_mut("threading").unwrap()[1].committed = Some(0)), ["I-19"]);
+}
+
+#[test]
+fn what_two_readings_differ_in_counts_once_the_next_look_finds_the_same() {
+    let look = |next| {
+        let mut evidence = good();
+        evidence.positions.insert(("threading", 0, "channel.inbound".to_owned()), next);
+        judge(&evidence)
+    };
+    let mut first = look(3);
+    let found = first.confirm(&BTreeSet::new());
+    assert!(first.may_heal() && !first.violations.is_empty());
+    let mut moved = look(4);
+    let found = moved.confirm(&found);
+    assert!(moved.may_heal(), "it went on meanwhile");
+    let mut stuck = look(4);
+    stuck.confirm(&found);
+    assert!(!stuck.may_heal());
+    stuck.forget_missing();
+    assert_eq!(stuck.violations.len(), 1);
 }
 
 #[test]
