@@ -15,6 +15,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -36,12 +37,41 @@ pub(crate) enum Node {
     Enum(Vec<String>),
     Array(Box<Node>),
     Map(Box<Node>),
-    Record(Vec<(String, Node)>),
+    Record(Fields),
     /// A union of null and another type; where null stands.
     Nullable {
         null: u64,
         other: Box<Node>,
     },
+}
+
+/// The fields of a record, in the order they are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    named: Vec<(String, Node)>,
+    /// The names of the struct that has the same fields in the same order, once one was met.
+    same: OnceLock<&'static [&'static str]>,
+}
+
+impl Fields {
+    /// Whether a struct has these fields in this order; its names need then not be compared again.
+    fn are(&self, names: &'static [&'static str]) -> bool {
+        if self.same.get().is_some_and(|same| std::ptr::eq(*same, names)) {
+            return true;
+        }
+        let same = self.named.iter().map(|(name, _)| name.as_str()).eq(names.iter().copied());
+        if same {
+            // Another struct with the same fields may have been first: it is compared each time.
+            let _first = self.same.set(names);
+        }
+        same
+    }
+}
+
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        self.named == other.named
+    }
 }
 
 /// A value that does not fit its schema, or bytes that are none.
@@ -152,7 +182,7 @@ fn record(schema: &Json, names: &mut BTreeMap<String, Node>, depth: usize) -> Re
         let of = field.get("type").ok_or_else(|| Misfit::new("expected `type`"))?;
         read.push((name.to_owned(), node(of, names, depth + 1)?));
     }
-    Ok(known(schema, Node::Record(read), names))
+    Ok(known(schema, Node::Record(Fields { named: read, same: OnceLock::new() }), names))
 }
 
 fn known(schema: &Json, node: Node, names: &mut BTreeMap<String, Node>) -> Node {
@@ -190,6 +220,25 @@ mod tests {
         // "a"; zigzag of -65 is 129; one item, "x", end; null
         assert_eq!(bytes, [2, b'a', 0x81, 1, 2, 2, b'x', 0, 0]);
         assert_eq!(schema.read::<Old>(&bytes).unwrap(), old());
+    }
+
+    #[test]
+    fn fields_in_another_order_are_read_by_their_names() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Turned {
+            note: Option<String>,
+            tags: Vec<String>,
+            at: i64,
+            id: String,
+        }
+        let schema = Node::parse(OLD).unwrap();
+        let mut bytes = Vec::new();
+        schema.write(&old(), &mut bytes).unwrap();
+        for _ in 0..2 {
+            assert_eq!(schema.read::<Old>(&bytes).unwrap(), old());
+            let turned = schema.read::<Turned>(&bytes).unwrap();
+            assert_eq!(turned, Turned { note: None, tags: vec!["x".into()], at: -65, id: "a".into() });
+        }
     }
 
     #[test]

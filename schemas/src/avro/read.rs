@@ -77,7 +77,7 @@ impl<'de> Input<'de> {
             Node::Bytes | Node::Text => self.sized().map(drop),
             Node::Array(items) => self.skip_blocks(|input| input.skip(items)),
             Node::Map(values) => self.skip_blocks(|input| input.sized().and_then(|_| input.skip(values))),
-            Node::Record(fields) => fields.iter().try_for_each(|(_, node)| self.skip(node)),
+            Node::Record(fields) => fields.named.iter().try_for_each(|(_, node)| self.skip(node)),
             Node::Nullable { null, other } => {
                 if self.is_null(*null)? {
                     Ok(())
@@ -132,7 +132,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_, 'de> {
             Node::Enum(symbols) => visitor.visit_str(input.symbol(symbols)?),
             Node::Array(node) => visitor.visit_seq(Items { input, node, left: 0, ended: false }),
             Node::Map(node) => visitor.visit_map(Items { input, node, left: 0, ended: false }),
-            Node::Record(fields) => visitor.visit_map(Fields { input, left: fields.iter(), node: &Node::Null }),
+            Node::Record(fields) => visitor.visit_map(Fields { input, left: fields.named.iter(), node: &Node::Null }),
             Node::Nullable { null, other } => {
                 if input.is_null(*null)? {
                     visitor.visit_none()
@@ -178,6 +178,21 @@ impl<'de> de::Deserializer<'de> for Reader<'_, 'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        if let Node::Record(fields) = self.node
+            && fields.are(names)
+        {
+            // One after the other is cheaper than each by its name.
+            return visitor.visit_seq(Fields { input: self.input, left: fields.named.iter(), node: &Node::Null });
+        }
+        self.deserialize_any(visitor)
+    }
+
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         self.input.skip(self.node)?;
         visitor.visit_unit()
@@ -185,7 +200,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_, 'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier
+        tuple_struct map identifier
     }
 }
 
@@ -239,6 +254,15 @@ struct Fields<'a, 'de> {
     input: &'a mut Input<'de>,
     left: std::slice::Iter<'a, (String, Node)>,
     node: &'a Node,
+}
+
+impl<'de> de::SeqAccess<'de> for Fields<'_, 'de> {
+    type Error = Misfit;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
+        let Some((_, node)) = self.left.next() else { return Ok(None) };
+        seed.deserialize(Reader { input: self.input, node }).map(Some)
+    }
 }
 
 impl<'de> de::MapAccess<'de> for Fields<'_, 'de> {

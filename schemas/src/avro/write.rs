@@ -219,7 +219,7 @@ impl<'a> ser::Serializer for Writer<'a> {
 
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<Fields<'a>, Misfit> {
         let Node::Record(fields) = self.node else { return self.misfit(name) };
-        Ok(Fields { out: self.out, left: fields.iter() })
+        Ok(Fields { out: self.out, left: fields.named.iter() })
     }
 
     fn serialize_struct_variant(

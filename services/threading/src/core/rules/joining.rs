@@ -50,7 +50,12 @@ pub(crate) fn message(desk: &mut Desk<'_>, heard: Heard) {
             desk.say(stint_id, ConversationEventKind::Opened(Box::new(opened)));
         }
     }
-    let content = heard.content.clone();
+    let wanted = match place {
+        Place::Stint => flow_listens(desk),
+        Place::Grace => false,
+        Place::Reopened | Place::New => true,
+    };
+    let content = wanted.then(|| heard.content.clone());
     let seq = add(desk, heard);
     match place {
         Place::Stint => {
@@ -60,9 +65,14 @@ pub(crate) fn message(desk: &mut Desk<'_>, heard: Heard) {
         Place::Grace => {}
         Place::Reopened | Place::New => {
             turns::customer_spoke(desk, seq);
-            tell_arrived(desk, Some(content));
+            tell_arrived(desk, content);
         }
     }
+}
+
+/// Whether what is said now is for a flow, which alone is told the words.
+pub(crate) fn flow_listens(desk: &Desk<'_>) -> bool {
+    desk.stint().is_some_and(|stint| stint.owner.kind == OwnerKind::Flow)
 }
 
 /// Begins a new stint for messages that the ended one left without an owner (T5, T8).
@@ -149,10 +159,10 @@ fn add(desk: &mut Desk<'_>, heard: Heard) -> u32 {
     sequence::add(desk, stint_id, message)
 }
 
-/// Tells routing of a message in a stint it has to do with; what was said, only to flows.
-pub(crate) fn tell_spoke(desk: &mut Desk<'_>, seq: u32, sender: Sender, content: Content) {
+/// Tells routing of a message in a stint it has to do with; what was said, only where
+/// [`flow_listens`].
+pub(crate) fn tell_spoke(desk: &mut Desk<'_>, seq: u32, sender: Sender, content: Option<Content>) {
     let Some(stint) = desk.stint() else { return };
-    let content = (stint.owner.kind == OwnerKind::Flow).then_some(content);
     let stint_id = stint.stint_id;
     let spoke = Spoke { seq: i64::from(seq), sender, at: desk.now.as_ms(), content };
     desk.tell(stint_id, RoutingCommandKind::Spoke(Box::new(spoke)));

@@ -67,7 +67,7 @@ fn in_stint(desk: &mut Desk<'_>, send: Send) {
     let (Some(thread), Some(stint)) = (desk.thread(), desk.stint()) else { return };
     let stint_id = stint.stint_id;
     let message = outbound(desk, &thread, &send, Some(stint));
-    let (sender, content) = (send.sender, send.content);
+    let (sender, content) = (send.sender, joining::flow_listens(desk).then_some(send.content));
     let seq = sequence::add(desk, Some(stint_id), message);
     turns::we_spoke(desk, sender.kind);
     joining::tell_spoke(desk, seq, sender, content);
