@@ -25,12 +25,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::RwLock;
 
 /// One company for each test.
-const COMPANIES: [&str; 11] = [
+const COMPANIES: [&str; 12] = [
     "answered",
     "returns",
     "after-window",
     "leaves",
     "open",
+    "reached",
     "no-answer",
     "owner-gone",
     "twice",
@@ -149,6 +150,11 @@ fn whoever_leaves_while_waiting_is_an_abandoned_visit() {
 #[test]
 fn an_open_messaging_customer_is_answered_by_a_signed_webhook() {
     plays("open", &[Journey::OpenAnswered]);
+}
+
+#[test]
+fn the_company_writes_first_only_with_consent_and_a_stop_silences_its_agents_too() {
+    plays("reached", &[Journey::Reached]);
 }
 
 #[test]

@@ -135,7 +135,7 @@ pub const ROUTING_VIEWS: Topic =
 /// What delivery is asked beside messages.
 pub const DELIVERY_REQUESTS: Topic =
     topic::<DeliveryRequest>("delivery.requests", "customer key", Partitions::Customer, Cleanup::Delete(14 * DAY_MS))
-        .flow("routing, threading → delivery")
+        .flow("routing, threading, weft → delivery")
         .with_dead_letters();
 /// What became of each send.
 pub const DELIVERY_EVENTS: Topic =
@@ -187,7 +187,7 @@ pub const TABLES: &[(&str, Partitions, &[&str])] = &[
     (
         "threading",
         Partitions::Customer,
-        &["task", "customers", "stints", "attributes", "names", "seen", "commands", "settings"],
+        &["task", "customers", "stints", "attributes", "names", "seen", "commands", "settings", "pending"],
     ),
     (
         "routing",
@@ -197,7 +197,18 @@ pub const TABLES: &[(&str, Partitions, &[&str])] = &[
     (
         "delivery",
         Partitions::Customer,
-        &["task", "settings", "messages", "sent", "customers", "accounts", "receipts", "replies"],
+        &[
+            "task",
+            "settings",
+            "messages",
+            "sent",
+            "customers",
+            "accounts",
+            "receipts",
+            "replies",
+            "consents",
+            "parties",
+        ],
     ),
 ];
 

@@ -268,7 +268,7 @@ impl House {
                 Effect::Account(state) => self.accounts.push(*state),
                 Effect::Foreign(echo, _) => self.foreign.push(echo.content.text.unwrap_or_default()),
                 Effect::Send(send) => self.call(*send),
-                Effect::DeadLetter(_) | Effect::Ignored(_) => {}
+                Effect::DeadLetter(_) | Effect::OptedOut(_) | Effect::Ignored(_) => {}
             }
         }
     }

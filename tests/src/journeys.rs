@@ -7,6 +7,7 @@ mod leaves_waiting;
 mod no_answer;
 mod open_answered;
 mod owner_gone;
+mod reached;
 mod returns;
 mod twice;
 
@@ -26,6 +27,8 @@ pub enum Journey {
     LeavesWaiting,
     /// One is answered over open messaging.
     OpenAnswered,
+    /// The company writes first, as far as consent allows.
+    Reached,
     /// An offer is not answered.
     NoAnswer,
     /// An agent's connection dies.
@@ -38,12 +41,13 @@ pub enum Journey {
 
 impl Journey {
     /// All, in the order in which they are told.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Answered,
         Self::Returns,
         Self::AfterWindow,
         Self::LeavesWaiting,
         Self::OpenAnswered,
+        Self::Reached,
         Self::NoAnswer,
         Self::OwnerGone,
         Self::Twice,
@@ -58,6 +62,7 @@ impl Journey {
             Self::AfterWindow => "Another comes back after the window",
             Self::LeavesWaiting => "Somebody leaves while waiting",
             Self::OpenAnswered => "The shop's own chat is answered",
+            Self::Reached => "The company writes first, as far as consent allows",
             Self::NoAnswer => "An offer is not answered",
             Self::OwnerGone => "An agent's connection dies",
             Self::Twice => "Every webhook comes twice and out of order",
@@ -73,6 +78,7 @@ impl Journey {
             Self::AfterWindow => after_window::STORY,
             Self::LeavesWaiting => leaves_waiting::STORY,
             Self::OpenAnswered => open_answered::STORY,
+            Self::Reached => reached::STORY,
             Self::NoAnswer => no_answer::STORY,
             Self::OwnerGone => owner_gone::STORY,
             Self::Twice => twice::STORY,
@@ -85,7 +91,7 @@ impl Journey {
         match self {
             Self::Answered | Self::Returns | Self::NoAnswer | Self::OwnerGone | Self::BadInput => Account::Parcels,
             Self::AfterWindow | Self::Twice => Account::Billing,
-            Self::LeavesWaiting | Self::OpenAnswered => Account::Shop,
+            Self::LeavesWaiting | Self::OpenAnswered | Self::Reached => Account::Shop,
         }
     }
 
@@ -100,6 +106,7 @@ impl Journey {
             Self::AfterWindow => after_window::play(world).await,
             Self::LeavesWaiting => leaves_waiting::play(world).await,
             Self::OpenAnswered => open_answered::play(world).await,
+            Self::Reached => reached::play(world).await,
             Self::NoAnswer => no_answer::play(world).await,
             Self::OwnerGone => owner_gone::play(world).await,
             Self::Twice => twice::play(world).await,

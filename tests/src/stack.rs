@@ -108,12 +108,16 @@ impl Stack {
         self.mint(tenant, Subject::Agent(agent.to_owned()), Vec::new())
     }
 
-    /// A bearer token for a program that may post inbound messages.
+    /// A bearer token for a program that may do all that a program can.
     ///
     /// # Errors
     /// If the stack has no usable token secret.
     pub fn client_token(&self, tenant: &str, client: &str) -> anyhow::Result<String> {
-        self.mint(tenant, Subject::Client(client.to_owned()), vec!["inbound".into()])
+        self.mint(
+            tenant,
+            Subject::Client(client.to_owned()),
+            ["inbound", "agentless", "consents"].map(str::to_owned).into(),
+        )
     }
 
     fn mint(&self, tenant: &str, subject: Subject, scopes: Vec<String>) -> anyhow::Result<String> {

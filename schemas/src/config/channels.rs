@@ -83,6 +83,8 @@ pub struct Outbound {
     pub webhook_url: Option<String>,
     /// Open messaging: live signing secrets (Standard Webhooks, `whsec_…`); all of them sign.
     pub webhook_secrets: Vec<SecretRef>,
+    /// Open messaging: no lifecycle events and signals, which are posted between the messages otherwise.
+    pub webhook_messages_only: bool,
     /// Open messaging: what signs Genesys Cloud's own header `X-Hub-Signature-256` as well; null: no such header.
     pub legacy_secret: Option<SecretRef>,
     /// Waits before each attempt after the first, seconds; empty: the channel's own schedule.

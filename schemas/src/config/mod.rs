@@ -4,9 +4,11 @@
 //! customer. Durations carry their unit in the name.
 
 mod channels;
+mod outreach;
 mod routing;
 
 pub use channels::*;
+pub use outreach::*;
 pub use routing::*;
 
 use schemars::{JsonSchema, Schema, schema_for};
@@ -35,6 +37,10 @@ pub enum Entity {
     Agent(Agent),
     /// A wrap-up code.
     WrapUpCode(Named),
+    /// A message prepared for sending on our own initiative.
+    Template(Template),
+    /// A way customers come in by.
+    EntryPoint(EntryPoint),
     /// A program that calls our API.
     ApiClient(ApiClient),
 }
@@ -51,6 +57,8 @@ pub enum EntityKind {
     Language,
     Agent,
     WrapUpCode,
+    Template,
+    EntryPoint,
     ApiClient,
 }
 
@@ -65,6 +73,8 @@ impl EntityKind {
         Self::Queue,
         Self::Endpoint,
         Self::ChannelAccount,
+        Self::Template,
+        Self::EntryPoint,
         Self::ApiClient,
     ];
 
@@ -79,6 +89,8 @@ impl EntityKind {
             Self::Language => "Language",
             Self::Agent => "Agent",
             Self::WrapUpCode => "WrapUpCode",
+            Self::Template => "Template",
+            Self::EntryPoint => "EntryPoint",
             Self::ApiClient => "ApiClient",
         }
     }
@@ -125,6 +137,8 @@ impl EntityKind {
             Self::Queue => schema_for!(Queue),
             Self::Skill | Self::Language | Self::WrapUpCode => schema_for!(Named),
             Self::Agent => schema_for!(Agent),
+            Self::Template => schema_for!(Template),
+            Self::EntryPoint => schema_for!(EntryPoint),
             Self::ApiClient => schema_for!(ApiClient),
         }
     }
@@ -142,6 +156,8 @@ impl Entity {
             EntityKind::Language => Self::Language(serde_json::from_str(spec)?),
             EntityKind::Agent => Self::Agent(serde_json::from_str(spec)?),
             EntityKind::WrapUpCode => Self::WrapUpCode(serde_json::from_str(spec)?),
+            EntityKind::Template => Self::Template(serde_json::from_str(spec)?),
+            EntityKind::EntryPoint => Self::EntryPoint(serde_json::from_str(spec)?),
             EntityKind::ApiClient => Self::ApiClient(serde_json::from_str(spec)?),
         })
     }
@@ -190,6 +206,9 @@ pub struct Tenant {
     /// The threading window.
     #[serde(default)]
     pub window: Window,
+    /// By which words customers take consent back and give it again.
+    #[serde(default)]
+    pub consent: ConsentWords,
     /// First eight hex digits that the key secret's fingerprint must have; set by `weft apply`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]

@@ -40,7 +40,7 @@ shaped_record! {
         conversation_id: Option<ConversationId>,
     }
     Send = send: Box<SendMessage>,
-    Signal = signal: Signal,
+    Signal = signal: Box<Signal>,
     Connect = connect: Connect,
     Disconnect = disconnect: Disconnect,
     ReentryReleased = reentry_released: ReentryReleased,
@@ -64,9 +64,15 @@ pub struct SendMessage {
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Signal {
-    /// `typing` or `read`.
+    /// `typing`, `read` or `reaction`.
     pub signal: String,
     pub sender: Sender,
+    /// The platform's id of the message that was read or reacted to; of the last one heard if the sender names none.
+    pub provider_message_id: Option<String>,
+    /// The reaction; null: taken back.
+    pub emoji: Option<String>,
+    /// Whom to give it to; filled in by threading.
+    pub customer: Option<Customer>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -154,7 +160,7 @@ shaped_record! {
     NoteAdded = note_added: AddNote,
     Linked = linked: LinkConversation,
     ConsentChanged = consent_changed: SetConsent,
-    Signalled = signalled: Signal,
+    Signalled = signalled: Box<Signal>,
     Erased = erased: Erase,
 }
 

@@ -20,6 +20,7 @@ shaped_record! {
     BotTurn = bot_turn: OutsideCall,
     DataAction = data_action: OutsideCall,
     MediaCopy = media_copy: MediaCopy,
+    Resend = resend: Resend,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -34,6 +35,18 @@ pub struct OutsideCall {
 pub struct MediaCopy {
     pub message_id: MessageId,
     pub attachment_no: i64,
+}
+
+/// A record of `conversation.events` that shall leave once more.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Resend {
+    /// `replay`: to the webhook as it went before; `redrive`: a message that was given up.
+    pub mode: String,
+    pub request_id: String,
+    /// Attempts made before.
+    pub attempts: i64,
+    #[serde(with = "serde_bytes")]
+    pub event: Vec<u8>,
 }
 
 shaped_record! {

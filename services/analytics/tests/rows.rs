@@ -85,7 +85,7 @@ fn each_kind_of_event_fills_the_tables_it_belongs_to() {
         (conversation(ConversationEventKind::MessageAdded(Box::default())), vec![("messages", 1)]),
         (conversation(ConversationEventKind::Opened(Box::default())), vec![("conversation_changes", 1)]),
         (conversation(ConversationEventKind::TurnEnded(TurnEnded::default())), vec![("turns", 1)]),
-        (conversation(ConversationEventKind::Signalled(Signal::default())), vec![]),
+        (conversation(ConversationEventKind::Signalled(Box::default())), vec![]),
     ];
     for (event, expected) in cases {
         assert_eq!(counts(&facts(&source(), &event)), expected, "{event:?}");

@@ -210,6 +210,8 @@ fn typed(kind: EntityKind, text: &str) -> Result<Json, Error> {
         EntityKind::ChannelAccount => spec::<config::ChannelAccount>(text),
         EntityKind::Queue => spec::<config::Queue>(text),
         EntityKind::Agent => spec::<config::Agent>(text),
+        EntityKind::Template => spec::<config::Template>(text),
+        EntityKind::EntryPoint => spec::<config::EntryPoint>(text),
         EntityKind::ApiClient => spec::<config::ApiClient>(text),
         EntityKind::Skill | EntityKind::Language | EntityKind::WrapUpCode => spec::<config::Named>(text),
     }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod channel;
+mod consent;
 mod diff;
 mod dlq;
 mod doctor;
@@ -70,6 +71,8 @@ enum Verb {
     #[command(subcommand)]
     Verify(verify::Verify),
     Key(key::Key),
+    #[command(subcommand)]
+    Consent(consent::Consent),
     Doctor(doctor::Doctor),
 }
 
@@ -101,6 +104,7 @@ pub fn run(arguments: Arguments) -> Result<Verdict, Failure> {
         Verb::Report(verb) => verb.run(reach, output),
         Verb::Verify(verb) => verb.run(reach, output),
         Verb::Key(verb) => verb.run(reach, output),
+        Verb::Consent(verb) => verb.run(reach, output),
         Verb::Doctor(verb) => verb.run(reach, output),
     }
 }

@@ -25,6 +25,8 @@ telemetry::metrics! {
         accounts: IntCounterVec = "delivery_account_changes_total" ["breaker"],
         /// When an account's access token ends, seconds since 1970; accounts whose configuration says it.
         token_expires: IntGaugeVec = "delivery_token_expires_timestamp_seconds" ["tenant", "account"],
+        /// Opt-outs that a provider knew of and we did not.
+        provider_opt_outs: IntCounter = "delivery_provider_opt_outs_total" [],
         /// What somebody said elsewhere in our account's name.
         foreign_echoes: IntCounterVec = "delivery_foreign_echoes_total" ["channel"],
         /// Time that a call waited for its account's own rate.
@@ -57,6 +59,7 @@ impl Metrics {
                 self.duplicates.with_label_values(&["delivery"]).inc();
             }
             Effect::Foreign(echo, _) => self.foreign_echoes.with_label_values(&[echo.channel.as_str()]).inc(),
+            Effect::OptedOut(_) => self.provider_opt_outs.inc(),
             Effect::Send(_) | Effect::DeadLetter(_) => {}
         }
     }

@@ -11,14 +11,14 @@ use schemas::codec::Codec;
 use schemas::ids::{CommandId, EventId};
 use schemas::records::{
     ConversationCommand, ConversationCommandKind, ConversationEvent, ConversationEventKind, DeadLetter, Record,
-    SendMessage, Sender, SenderKind, Unread,
+    SendMessage, Sender, SenderKind, SetConsent, Unread,
 };
 use schemas::topics::{
     CONVERSATION_COMMANDS, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS, Topic, dead_letter_topic,
 };
 use stream::{Outbox, Output};
 
-use crate::core::effect::{Effect, Exhaustion, Send};
+use crate::core::effect::{Effect, Exhaustion, OptedOut, Send};
 use crate::core::event::{Asked, Echo};
 
 pub use performer::{Calls, Performer};
@@ -37,7 +37,30 @@ pub fn speak(codec: &Codec, effect: Effect, out: &mut Outbox<Send>) {
             let command = foreign(*echo, at);
             out.record(output(codec, CONVERSATION_COMMANDS, command.customer_key.to_string(), &command));
         }
+        Effect::OptedOut(opted_out) => {
+            let command = opt_out(*opted_out);
+            out.record(output(codec, CONVERSATION_COMMANDS, command.customer_key.to_string(), &command));
+        }
         Effect::Ignored(_) => {}
+    }
+}
+
+/// What the provider knows of a customer's wish, for threading to say.
+fn opt_out(told: OptedOut) -> ConversationCommand {
+    let causes = ["opted out", &told.message_id.to_string()];
+    let (purpose, source) = (told.purpose.to_owned(), "provider".to_owned());
+    ConversationCommand {
+        event_id: EventId::derive(&causes),
+        command_id: CommandId::derive(&causes),
+        tenant: told.account.tenant,
+        occurred_at: told.at,
+        recorded_at: told.at,
+        channel: told.channel,
+        account_id: told.account.account,
+        customer_key: told.customer_key,
+        customer: None,
+        conversation_id: None,
+        kind: ConversationCommandKind::SetConsent(SetConsent { purpose, granted: false, source, proof: None }),
     }
 }
 

@@ -286,7 +286,11 @@ impl World {
             match effect {
                 Effect::Send(send) => self.calls.push_back(*send),
                 Effect::Event(event) => self.tell(event.message_id, event.customer_key, &event.kind),
-                Effect::Account(_) | Effect::DeadLetter(_) | Effect::Foreign(..) | Effect::Ignored(_) => {}
+                Effect::Account(_)
+                | Effect::DeadLetter(_)
+                | Effect::Foreign(..)
+                | Effect::OptedOut(_)
+                | Effect::Ignored(_) => {}
             }
         }
     }

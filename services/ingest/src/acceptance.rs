@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use schemas::codec::Codec;
 use schemas::ids::{EndpointId, EventId, KeySecret};
-use schemas::records::{DeadLetter, InboundEvent, RawRequest, Record};
-use schemas::topics::{CHANNEL_INBOUND, CHANNEL_RAW, Topic, dead_letter_topic};
+use schemas::records::{ConversationCommand, DeadLetter, InboundEvent, RawRequest, Record};
+use schemas::topics::{
+    CHANNEL_INBOUND, CHANNEL_RAW, CONFIG_ENTITIES, CONVERSATION_COMMANDS, CUSTOMER_ALIASES, Topic, dead_letter_topic,
+};
 use sha2::{Digest, Sha256};
 use stream::Output;
 use stream::clock::Stamp;
@@ -20,8 +22,7 @@ use crate::metrics::{Metrics, SERVICE};
 use crate::outlets::{Log, NotAppended};
 
 /// The topics that ingest writes and reads.
-pub const TOPICS: [Topic; 4] =
-    [CHANNEL_RAW, CHANNEL_INBOUND, schemas::topics::CONFIG_ENTITIES, schemas::topics::CUSTOMER_ALIASES];
+pub const TOPICS: [Topic; 5] = [CHANNEL_RAW, CHANNEL_INBOUND, CONVERSATION_COMMANDS, CONFIG_ENTITIES, CUSTOMER_ALIASES];
 
 /// A request whose sender is known.
 #[derive(Debug, Clone)]
@@ -143,9 +144,32 @@ impl Acceptance {
     /// # Errors
     /// [`NotDurable`]; some of them may be there even so, and the sender's repetition makes the same.
     pub async fn publish(&self, batch: Batch) -> Result<(), NotDurable> {
-        let written: Vec<String> = batch.outputs.iter().map(|output| output.topic.to_string()).collect();
+        self.append(batch.outputs).await?;
+        for event in &batch.events {
+            let channel = event.channel.map_or("none", |channel| channel.as_str());
+            self.metrics.events.with_label_values(&[channel, event.kind.name()]).inc();
+        }
+        for fault in batch.faults.keys() {
+            self.metrics.dead_letter(CHANNEL_RAW.name, fault.reason);
+        }
+        Ok(())
+    }
+
+    /// Has what a program asks of a conversation written; comes back when it is durable.
+    ///
+    /// # Errors
+    /// [`NotDurable`], as in [`Self::publish`].
+    pub async fn command(&self, command: &ConversationCommand, trace: Option<TraceContext>) -> Result<(), NotDurable> {
+        let id = command.event_id;
+        let trace = step(trace.unwrap_or_else(|| TraceContext::root(id.as_u128().to_be_bytes())), id);
+        let key = command.customer_key.to_string();
+        self.append(vec![self.output(CONVERSATION_COMMANDS.name, key, command, trace)]).await
+    }
+
+    async fn append(&self, outputs: Vec<Output>) -> Result<(), NotDurable> {
+        let written: Vec<String> = outputs.iter().map(|output| output.topic.to_string()).collect();
         let began = Stamp::now();
-        let appended = tokio::time::timeout(self.ack_timeout, self.log.append(batch.outputs)).await;
+        let appended = tokio::time::timeout(self.ack_timeout, self.log.append(outputs)).await;
         let result = match appended {
             Ok(appended) => appended.map_err(NotDurable::from),
             Err(_) => Err(NotDurable::Late(self.ack_timeout)),
@@ -155,13 +179,6 @@ impl Acceptance {
         result?;
         for topic in written {
             self.metrics.records_out.with_label_values(&[SERVICE, &topic]).inc();
-        }
-        for event in &batch.events {
-            let channel = event.channel.map_or("none", |channel| channel.as_str());
-            self.metrics.events.with_label_values(&[channel, event.kind.name()]).inc();
-        }
-        for fault in batch.faults.keys() {
-            self.metrics.dead_letter(CHANNEL_RAW.name, fault.reason);
         }
         Ok(())
     }

@@ -7,8 +7,10 @@ use access::TokenSecrets;
 use anyhow::{Context, bail};
 use schemas::codec::Codec;
 use schemas::ids::KeySecret;
-use schemas::topics::{CHANNEL_INBOUND, CHANNEL_RAW, CONFIG_ENTITIES, CUSTOMER_ALIASES, LARGE_RECORD_BYTES_MAX};
-use schemas::topics::{Topic, dead_letter_topic};
+use schemas::topics::{
+    CHANNEL_INBOUND, CHANNEL_RAW, CONFIG_ENTITIES, CONVERSATION_COMMANDS, CUSTOMER_ALIASES, LARGE_RECORD_BYTES_MAX,
+    Topic, dead_letter_topic,
+};
 use secrecy::{ExposeSecret, SecretString};
 use stream::{Follow, Follower, FollowerSetup, InputRecord, KafkaSettings, Progress, Publisher, Shutdown};
 use telemetry::{Admin, HttpMetrics};
@@ -203,7 +205,7 @@ impl Ending {
 impl Pupil {
     fn follow(self, setup: &FollowerSetup) -> anyhow::Result<Follower> {
         let there = stream::Admin::new(&setup.settings)?.partitions()?;
-        let written = [CHANNEL_RAW, CHANNEL_INBOUND].iter().map(|topic| topic.name.to_owned());
+        let written = [CHANNEL_RAW, CHANNEL_INBOUND, CONVERSATION_COMMANDS].iter().map(|topic| topic.name.to_owned());
         let needed = written.chain([dead_letter_topic(CHANNEL_RAW.name)]);
         for topic in needed {
             if !there.contains_key(&topic) {

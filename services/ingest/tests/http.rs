@@ -3,6 +3,8 @@
 
 #[path = "http/channels.rs"]
 mod channels;
+#[path = "http/outreach.rs"]
+mod outreach;
 mod support;
 
 use channels::messenger;

@@ -1,6 +1,6 @@
 //! What a document must keep beyond its shape.
 
-use schemas::config::{Agent, ChannelAccount, Endpoint, Entity, Platform, Queue, Tenant};
+use schemas::config::{Agent, ChannelAccount, Endpoint, Entity, EntryPoint, Platform, Queue, Template, Tenant};
 use schemas::records::Channel;
 use serde_saphyr::Location;
 
@@ -52,6 +52,8 @@ pub(super) fn problems(document: &Document) -> Vec<Problem> {
         Entity::ChannelAccount(account) => of_account(account),
         Entity::Queue(queue) => of_queue(queue),
         Entity::Agent(agent) => of_agent(agent),
+        Entity::Template(template) => of_template(template),
+        Entity::EntryPoint(entry) => of_entry_point(entry),
         Entity::Skill(_) | Entity::Language(_) | Entity::WrapUpCode(_) | Entity::ApiClient(_) => Vec::new(),
     };
     found.into_iter().map(|(path, text)| document.problem(&path, text)).collect()
@@ -159,6 +161,26 @@ fn of_agent(agent: &Agent) -> Found<'_> {
         agent.capacity.iter().map(|(medium, most)| (vec!["capacity", medium.as_str()], Some(*most))),
     ));
     found
+}
+
+fn of_template(template: &Template) -> Found<'_> {
+    let holes = template.text.matches("{{").count();
+    let numbered = (1..=holes).filter(|no| template.text.contains(&format!("{{{{{no}}}}}"))).count();
+    let mut found = Vec::new();
+    if template.text.trim().is_empty() {
+        found.push((vec!["text"], "expected the text that channels without templates show".to_owned()));
+    }
+    if numbered != holes {
+        found.push((vec!["text"], "expected holes {{1}}, {{2}} … without a gap, each once".to_owned()));
+    }
+    found
+}
+
+fn of_entry_point(entry: &EntryPoint) -> Found<'_> {
+    if entry.reference.is_some() || entry.text.as_deref().is_some_and(|text| !text.trim().is_empty()) {
+        return Vec::new();
+    }
+    vec![(vec!["name"], "expected reference or text: by neither could it be known".to_owned())]
 }
 
 fn not_negative<'a>(values: impl IntoIterator<Item = (Vec<&'a str>, Option<i64>)>) -> Found<'a> {

@@ -64,7 +64,15 @@ fn references(tenant: &str, entity: &Entity) -> Vec<Reference> {
             all.extend(endpoint.map(|id| (EntityKind::Endpoint, id.clone(), vec!["endpoint".into()])));
         }
         Entity::ApiClient(client) => all.extend(listed(EntityKind::ChannelAccount, &client.accounts, &["accounts"])),
-        Entity::Tenant(_) | Entity::Endpoint(_) | Entity::Skill(_) | Entity::Language(_) | Entity::WrapUpCode(_) => {}
+        Entity::EntryPoint(entry) => {
+            all.push((EntityKind::ChannelAccount, entry.account.clone(), vec!["account".into()]));
+        }
+        Entity::Tenant(_)
+        | Entity::Endpoint(_)
+        | Entity::Skill(_)
+        | Entity::Language(_)
+        | Entity::WrapUpCode(_)
+        | Entity::Template(_) => {}
     }
     all
 }

@@ -20,6 +20,8 @@ pub enum Effect {
     DeadLetter(Box<Exhaustion>),
     /// Tell threading what somebody answered elsewhere; decided at.
     Foreign(Box<Echo>, Millis),
+    /// Tell threading that the provider knows of an opt-out that we did not.
+    OptedOut(Box<OptedOut>),
     /// Something came that changes nothing.
     Ignored(Ignored),
 }
@@ -69,6 +71,23 @@ pub struct Exhaustion {
     /// The last failure.
     pub reason: String,
     /// When.
+    pub at: Millis,
+}
+
+/// An opt-out that the provider knows of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OptedOut {
+    /// The message that failed for it.
+    pub message_id: MessageId,
+    /// The account.
+    pub account: AccountKey,
+    /// Its channel.
+    pub channel: Channel,
+    /// Who.
+    pub customer_key: CustomerKey,
+    /// What for.
+    pub purpose: &'static str,
+    /// When we were told.
     pub at: Millis,
 }
 

@@ -1,7 +1,7 @@
 //! What can happen to a partition's deliveries.
 
 use schemas::ids::{AccountId, ConversationId, CustomerKey, EventId, MessageId, StintId, TenantId};
-use schemas::records::{Channel, Content, Customer, MessageAdded, Millis, ReceiptStatus};
+use schemas::records::{Channel, Content, Customer, Initiator, MessageAdded, Millis, ReceiptStatus, SenderKind};
 use serde::{Deserialize, Serialize};
 use stream::{Tick, Timestamp};
 
@@ -35,6 +35,10 @@ pub enum Event {
     Told(AccountKey, Told),
     /// The customer said something, which opens the reply window anew.
     Heard(Heard),
+    /// Consent was given or taken back.
+    Consented(CustomerKey, Consented),
+    /// A message of the customer has its place in the conversation: what follows may answer it.
+    Wrote(CustomerKey),
 }
 
 impl From<Tick> for Event {
@@ -166,6 +170,12 @@ impl Asked {
     pub fn customer(&self) -> Option<&Customer> {
         self.added.customer.as_ref()
     }
+
+    /// Whether we began to speak, not the customer (C7).
+    pub fn is_of_our_own(&self) -> bool {
+        let is_begun = matches!(self.added.initiator, Some(Initiator::Agent | Initiator::Api));
+        is_begun || self.added.sender.kind == SenderKind::Api
+    }
 }
 
 /// The end of one call.
@@ -250,6 +260,10 @@ pub enum Refusal {
     Expired,
     /// The customer has had as many messages as the channel allows for each of theirs (C6).
     ReplyLimit,
+    /// The customer took consent back (C7).
+    OptedOut,
+    /// Nobody asked for what we would send of our own accord (C7).
+    NoOptIn,
 }
 
 impl Refusal {
@@ -259,6 +273,8 @@ impl Refusal {
             Self::WindowClosed => "window_closed",
             Self::Expired => "expired",
             Self::ReplyLimit => "reply_limit",
+            Self::OptedOut => "opted_out",
+            Self::NoOptIn => "no_opt_in",
         }
     }
 }
@@ -320,6 +336,17 @@ pub struct Told {
     pub until: Option<Timestamp>,
     /// Why.
     pub reason: String,
+}
+
+/// Consent for a purpose, given or taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consented {
+    /// What for; `all` for everything.
+    pub purpose: String,
+    /// Given, or taken back.
+    pub granted: bool,
+    /// When, by its source.
+    pub at: Millis,
 }
 
 /// A customer's action.

@@ -54,6 +54,8 @@ impl Machine for Delivery {
             Event::Echo(echo) => rules::echoes::echo(&mut step, *echo),
             Event::Told(key, told) => rules::shared_health::told(&mut step, key, told),
             Event::Heard(heard) => rules::replies::heard(&mut step, heard),
+            Event::Consented(customer, told) => rules::consent::changed(&mut step, customer, told),
+            Event::Wrote(customer) => rules::consent::wrote(&mut step, customer),
         }
         step.effects
     }

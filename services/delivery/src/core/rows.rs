@@ -3,6 +3,7 @@
 use schemas::ids::{ConversationId, CustomerKey, MessageId};
 use schemas::records::{Channel, Millis};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use stream::Timestamp;
 
 use super::event::{AccountKey, Asked, Receipt};
@@ -218,6 +219,24 @@ pub struct Replies {
     pub count: i64,
     /// When they are forgotten.
     pub forget_at: Timestamp,
+}
+
+/// What a customer wants to hear from us (C7).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Consent {
+    /// The latest word on each purpose; `all` is on every one.
+    pub words: BTreeMap<String, Word>,
+    /// Everything was forbidden, and they have written nothing since that could be answered.
+    pub is_silent: bool,
+}
+
+/// Consent given or taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Given, or taken back.
+    pub granted: bool,
+    /// When.
+    pub at: Millis,
 }
 
 /// What receipts name sent parts by, as far as the provider's ids are known.

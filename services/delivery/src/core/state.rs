@@ -3,10 +3,13 @@
 mod checks;
 
 use schemas::ids::{CustomerKey, MessageId};
+use schemas::records::Customer;
 use stream::{Derived, Index, Scope, State, Stored, Table, Timestamp};
 
 use super::event::{Account, AccountKey};
-use super::rows::{Early, Health, Lane, Message, Phase, Progress, ProviderKey, Replies, Sent, part_id, provider_keys};
+use super::rows::{
+    Consent, Early, Health, Lane, Message, Phase, Progress, ProviderKey, Replies, Sent, part_id, provider_keys,
+};
 
 /// The partition's memory. Rows change only through its methods, which keep the indexes in step.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub struct Deliveries {
     customers: Table<CustomerKey, Lane>,
     receipts: Table<ProviderKey, Early>,
     replies: Table<CustomerKey, Replies>,
+    consents: Table<CustomerKey, Consent>,
+    parties: Table<CustomerKey, Customer>,
     /// Open messages in lane order.
     queue: Index<(CustomerKey, u64, MessageId)>,
     /// Committed calls by account.
@@ -52,6 +57,8 @@ impl Default for Deliveries {
             customers: Table::new("customers"),
             receipts: Table::new("receipts"),
             replies: Table::new("replies"),
+            consents: Table::new("consents"),
+            parties: Table::new("parties"),
             queue: Index::new(),
             claims: Index::new(),
             wakes: Index::new(),
@@ -286,6 +293,29 @@ impl Deliveries {
         self.forget_replies.first().filter(|(at, _)| *at <= now).map(|(_, customer)| *customer)
     }
 
+    /// What a customer wants to hear from us; `None` while nobody has said.
+    pub fn consent(&self, customer: CustomerKey) -> Option<&Consent> {
+        self.consents.get(&customer)
+    }
+
+    /// Notes what a customer wants to hear from us.
+    pub fn set_consent(&mut self, customer: CustomerKey, consent: Consent) {
+        self.consents.put(customer, consent);
+    }
+
+    /// With whom an open conversation on a webhook is.
+    pub fn party(&self, customer: CustomerKey) -> Option<&Customer> {
+        self.parties.get(&customer)
+    }
+
+    /// Notes with whom an open conversation is, or that it is over.
+    pub fn set_party(&mut self, customer: CustomerKey, party: Option<Customer>) {
+        match party {
+            Some(party) => drop(self.parties.put(customer, party)),
+            None => drop(self.parties.remove(&customer)),
+        }
+    }
+
     /// Receipts kept for a provider's id.
     pub fn early(&self, key: &ProviderKey) -> Option<&Early> {
         self.receipts.get(key)
@@ -348,6 +378,8 @@ impl State for Deliveries {
             &mut self.accounts,
             &mut self.receipts,
             &mut self.replies,
+            &mut self.consents,
+            &mut self.parties,
         ]
     }
 

@@ -5,14 +5,18 @@ use schemas::records::{AccountState, Channel, DeliveryEvent, DeliveryEventKind, 
 use stream::Timestamp;
 
 use super::Policy;
-use super::effect::{Effect, Ignored};
+use super::effect::{Effect, Ignored, OptedOut};
 use super::event::{AccountKey, Asked, Refusal};
 use super::rows::{Health, Message, Past, Sent};
+use super::rules::consent;
 use super::state::Deliveries;
 
 /// How long receipts of a settled message are awaited: as long as `channel.inbound` tells the
 /// same thing twice apart (C4), 8 days.
 const SENT_KEEP_MS: i64 = 8 * 86_400_000;
+
+/// The reason of failures that end an opt-in.
+const OPTED_OUT: &str = "opted_out";
 
 pub(crate) struct Step<'a> {
     pub(crate) state: &'a mut Deliveries,
@@ -72,9 +76,24 @@ impl About {
     }
 }
 
+impl About {
+    fn opted_out(&self, at: Millis) -> OptedOut {
+        OptedOut {
+            message_id: self.message_id,
+            account: AccountKey { tenant: self.tenant.clone(), account: self.account_id.clone() },
+            channel: self.channel,
+            customer_key: self.customer_key,
+            purpose: consent::purpose_of(self.channel),
+            at,
+        }
+    }
+}
+
 impl Step<'_> {
     /// Says what became of a message, at `at`.
     pub(crate) fn say(&mut self, about: About, at: Millis, kind: DeliveryEventKind) {
+        let opted_out = matches!(&kind, DeliveryEventKind::Failed(failed) if failed.reason == OPTED_OUT);
+        let opted_out = opted_out.then(|| about.opted_out(at));
         let attempt = about.attempt_no.to_string();
         let event = DeliveryEvent {
             event_id: EventId::derive(&[&about.message_id.to_string(), &attempt, kind.name()]),
@@ -92,6 +111,7 @@ impl Step<'_> {
             kind,
         };
         self.effects.push(Effect::Event(Box::new(event)));
+        self.effects.extend(opted_out.map(|opted_out| Effect::OptedOut(Box::new(opted_out))));
     }
 
     pub(crate) fn ignore(&mut self, why: Ignored) {

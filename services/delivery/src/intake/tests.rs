@@ -76,7 +76,7 @@ fn heard(kind: InboundKind) -> InboundEvent {
 }
 
 #[test]
-fn only_messages_of_ours_that_nobody_sent_yet_are_taken() {
+fn messages_of_ours_that_nobody_sent_yet_are_taken_and_the_customers_may_be_answered() {
     let desk = Desk::new();
     let key = customer().to_string();
     let ours = MessageAdded { direction: Direction::Outbound, ..MessageAdded::default() };
@@ -85,7 +85,7 @@ fn only_messages_of_ours_that_nobody_sent_yet_are_taken() {
     let sent = MessageAdded { already_sent: true, ..ours.clone() };
     assert_eq!(desk.read(CONVERSATION_EVENTS.name, &key, &said(sent)), Ok(None));
     let theirs = MessageAdded { direction: Direction::Inbound, ..MessageAdded::default() };
-    assert_eq!(desk.read(CONVERSATION_EVENTS.name, &key, &said(theirs)), Ok(None));
+    assert_eq!(desk.read(CONVERSATION_EVENTS.name, &key, &said(theirs)), Ok(Some(Event::Wrote(customer()))));
     let misplaced = desk.read(CONVERSATION_EVENTS.name, "elsewhere", &said(ours));
     assert_eq!(misplaced.unwrap_err().reason, "wrong_key");
 }

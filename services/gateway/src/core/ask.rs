@@ -207,8 +207,8 @@ impl About<'_> {
     }
 
     fn typing(&self, work: &WorkView) -> Command {
-        let signal = Signal { signal: "typing".to_owned(), sender: self.sender() };
-        self.conversation(work, ConversationCommandKind::Signal(signal))
+        let signal = Signal { signal: "typing".to_owned(), sender: self.sender(), ..Signal::default() };
+        self.conversation(work, ConversationCommandKind::Signal(Box::new(signal)))
     }
 
     fn conversation(&self, work: &WorkView, kind: ConversationCommandKind) -> Command {

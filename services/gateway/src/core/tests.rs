@@ -328,8 +328,8 @@ fn a_message_s_state_moves_forward_only() {
 fn agents_see_the_customer_type_and_not_themselves() {
     let mut desk = desk_with(view("c", WorkState::Interacting, Some("ada"), 2));
     let typing = |kind| {
-        let signal = Signal { signal: "typing".into(), sender: Sender { kind, id: None } };
-        said("c", 0, ConversationEventKind::Signalled(signal))
+        let signal = Signal { signal: "typing".into(), sender: Sender { kind, id: None }, ..Signal::default() };
+        said("c", 0, ConversationEventKind::Signalled(Box::new(signal)))
     };
     assert_eq!(kinds(&desk.apply(typing(SenderKind::Customer))), ["ada typing"]);
     assert!(desk.apply(typing(SenderKind::Agent)).is_empty());

@@ -104,6 +104,8 @@ fn entity(codec: &Codec, key: Option<&str>, payload: Option<&[u8]>) -> Result<Op
         | Entity::Skill(_)
         | Entity::Language(_)
         | Entity::WrapUpCode(_)
+        | Entity::Template(_)
+        | Entity::EntryPoint(_)
         | Entity::ApiClient(_) => Ok(None),
     }
 }

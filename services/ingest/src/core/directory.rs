@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::config::{ApiClient, ChannelAccount, Endpoint, Entity, EntityKind, Platform};
+use schemas::config::{ApiClient, ChannelAccount, Endpoint, Entity, EntityKind, Platform, Template};
 use schemas::ids::{AccountId, ClientId, CustomerKey, EndpointId, TenantId};
 use schemas::records::{Channel, CustomerAlias};
 
@@ -14,6 +14,7 @@ pub struct Directory {
     accounts: BTreeMap<(TenantId, AccountId), ChannelAccount>,
     by_provider_id: BTreeMap<(TenantId, Channel, String), BTreeSet<AccountId>>,
     clients: BTreeMap<(TenantId, ClientId), ApiClient>,
+    templates: BTreeMap<(TenantId, String), Template>,
     fingerprints: BTreeMap<TenantId, String>,
     aliases: BTreeMap<CustomerKey, String>,
 }
@@ -47,6 +48,13 @@ impl Directory {
                     Some(_) | None => drop(self.clients.remove(&key)),
                 }
             }
+            EntityKind::Template => {
+                let key = (tenant.clone(), id.to_owned());
+                match entity {
+                    Some(Entity::Template(template)) => drop(self.templates.insert(key, template)),
+                    Some(_) | None => drop(self.templates.remove(&key)),
+                }
+            }
             EntityKind::Tenant => {
                 self.fingerprints.remove(tenant);
                 if let Some(Entity::Tenant(spec)) = entity {
@@ -57,7 +65,8 @@ impl Directory {
             | EntityKind::Skill
             | EntityKind::Language
             | EntityKind::Agent
-            | EntityKind::WrapUpCode => {}
+            | EntityKind::WrapUpCode
+            | EntityKind::EntryPoint => {}
         }
     }
 
@@ -129,6 +138,30 @@ impl Directory {
     /// A program that may call us.
     pub fn client(&self, tenant: &TenantId, id: &ClientId) -> Option<&ApiClient> {
         self.clients.get(&(tenant.clone(), id.clone()))
+    }
+
+    /// The tenant's account that somebody calls so, by our id or the platform's.
+    pub fn account_called(
+        &self,
+        tenant: &TenantId,
+        channel: Option<Channel>,
+        name: &str,
+    ) -> Option<(AccountId, Channel)> {
+        let fits = |account: &&ChannelAccount| channel.is_none_or(|channel| channel == account.channel);
+        let ours = AccountId::new(name);
+        if let Some(account) = self.accounts.get(&(tenant.clone(), ours.clone())).filter(fits) {
+            return Some((ours, account.channel));
+        }
+        let first = (tenant.clone(), AccountId::default());
+        let mut of_tenant = self.accounts.range(first..).take_while(|((of, _), _)| of == tenant);
+        let found = of_tenant
+            .find(|((_, id), account)| fits(account) && provider_ids(account, id).iter().any(|one| one == name));
+        found.map(|((_, id), account)| (id.clone(), account.channel))
+    }
+
+    /// A message prepared for sending on our own initiative.
+    pub fn template(&self, tenant: &TenantId, id: &str) -> Option<&Template> {
+        self.templates.get(&(tenant.clone(), id.to_owned()))
     }
 
     /// The canonical id behind another spelling, by the spelling's hash.

@@ -3,6 +3,7 @@
 
 mod directory;
 mod heard;
+pub mod outreach;
 pub mod rules;
 
 pub use directory::{Directory, SignedEndpoint};

@@ -1,8 +1,10 @@
 //! The public port.
 
 mod body;
+mod client;
 mod meta;
 mod open;
+mod outreach;
 pub mod problem;
 pub mod rates;
 mod signed;
@@ -15,7 +17,7 @@ use std::time::Duration;
 use access::TokenSecrets;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 use telemetry::{HttpMetrics, TraceContext};
 use tokio::sync::Semaphore;
 
@@ -66,6 +68,8 @@ pub fn router(edge: Edge, metrics: &HttpMetrics) -> Router {
         .route(&format!("{inbound}/event"), open::route(Form::Event))
         .route(&format!("{inbound}/receipt"), open::route(Form::Receipt))
         .route(&format!("{inbound}/structured/response"), open::route(Form::StructuredResponse))
+        .route("/api/v2/conversations/messages/agentless", post(outreach::agentless))
+        .route("/api/v1/consents", post(outreach::consents))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address takes other methods")
         })

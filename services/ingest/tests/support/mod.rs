@@ -15,8 +15,8 @@ use ingest::metrics::Metrics;
 use ingest::outlets::{Appending, Log};
 use schemas::codec::Codec;
 use schemas::ids::{CustomerKey, KeySecret, TenantId};
-use schemas::records::{ConfigEntity, DeadLetter, InboundEvent, RawRequest};
-use schemas::topics::{CHANNEL_INBOUND, CHANNEL_RAW, CONFIG_ENTITIES, dead_letter_topic};
+use schemas::records::{ConfigEntity, ConversationCommand, DeadLetter, InboundEvent, RawRequest};
+use schemas::topics::{CHANNEL_INBOUND, CHANNEL_RAW, CONFIG_ENTITIES, CONVERSATION_COMMANDS, dead_letter_topic};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use stream::{InputRecord, Output, PublishError, Timestamp};
@@ -45,6 +45,7 @@ pub(crate) struct Written {
     pub(crate) raw: Vec<RawRequest>,
     pub(crate) events: Vec<InboundEvent>,
     pub(crate) dead: Vec<DeadLetter>,
+    pub(crate) commands: Vec<ConversationCommand>,
     /// The `traceparent` of every record, in order.
     pub(crate) traces: Vec<String>,
 }
@@ -63,7 +64,8 @@ impl FakeLog {
 
     fn keep(&self, outputs: Vec<Output>) {
         let mut written = self.written.lock().unwrap();
-        assert_eq!(outputs[0].topic, CHANNEL_RAW.name, "the raw request comes first");
+        let is_command = outputs[0].topic == CONVERSATION_COMMANDS.name && outputs.len() == 1;
+        assert!(is_command || outputs[0].topic == CHANNEL_RAW.name, "the raw request comes first");
         for output in outputs {
             let key = String::from_utf8(output.key).unwrap();
             let payload = output.payload.expect("no tombstones");
@@ -82,6 +84,11 @@ impl FakeLog {
                     assert!(event.customer_key.is_none_or(|customer| customer.to_string() == key), "{event:?}");
                     assert!(!event.provider_event_id.is_empty());
                     written.events.push(event);
+                }
+                topic if topic == CONVERSATION_COMMANDS.name => {
+                    let command: ConversationCommand = self.codec.decode(&payload).unwrap();
+                    assert_eq!(key, command.customer_key.to_string());
+                    written.commands.push(command);
                 }
                 topic => {
                     assert_eq!(topic, dead_letter_topic(CHANNEL_RAW.name));
@@ -189,6 +196,13 @@ impl Port {
         request.header("x-twitter-webhooks-signature", signature).body(body.to_vec()).send().await.unwrap()
     }
 
+    /// Asks for something on our own initiative, with an idempotency key if there is one.
+    pub(crate) async fn asks(&self, path: &str, token: &str, key: Option<&str>, body: &Value) -> reqwest::Response {
+        let request = self.http.post(self.url(path)).bearer_auth(token).body(body.to_string());
+        let request = key.into_iter().fold(request, |request, key| request.header("idempotency-key", key));
+        request.send().await.unwrap()
+    }
+
     /// Posts an open-messaging body.
     pub(crate) async fn open_messaging(&self, path: &str, token: &str, body: &Value) -> reqwest::Response {
         let url = self.url(&format!("/api/v2/conversations/messages/{path}"));
@@ -247,6 +261,14 @@ fn mac(secret: &str, body: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
+/// A client that may send first, and a template.
+fn outreach() -> (Value, Value) {
+    let reaching = json!({ "name": "Reaching", "scopes": ["agentless", "consents"], "accounts": ["main", "shop"] });
+    let parcel = json!({ "name": "Parcel", "purpose": "service", "text": "Hello {{1}}, it comes {{2}}.",
+        "approved": { "name": "parcel_today", "language": "en_US" } });
+    (reaching, parcel)
+}
+
 fn configure(knowledge: &Knowledge, codec: &Codec, folder: &std::path::Path) {
     let file = |name: &str, secret: &str| {
         let path = folder.join(name);
@@ -276,6 +298,7 @@ fn configure(knowledge: &Knowledge, codec: &Codec, folder: &std::path::Path) {
     let one = json!({ "name": "One", "scopes": ["inbound"], "accounts": ["other-shop"] });
     let stopped = json!({ "name": "Stopped", "scopes": ["inbound"], "requests_per_s_max": 0 });
     let reporting = json!({ "name": "Reporting", "scopes": ["reports"] });
+    let (reaching, parcel) = outreach();
     for (tenant, kind, id, spec) in [
         ("acme", "Endpoint", "hook", hook),
         ("evil", "Endpoint", "hook", foreign.clone()),
@@ -293,6 +316,8 @@ fn configure(knowledge: &Knowledge, codec: &Codec, folder: &std::path::Path) {
         ("acme", "ApiClient", "one", one),
         ("acme", "ApiClient", "stopped", stopped),
         ("acme", "ApiClient", "reporting", reporting),
+        ("acme", "ApiClient", "reaching", reaching),
+        ("acme", "Template", "parcel", parcel),
         ("acme", "Hologram", "unknown-kinds-are-ignored", json!({})),
     ] {
         let entity = ConfigEntity {

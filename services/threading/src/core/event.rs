@@ -2,7 +2,8 @@
 
 use schemas::ids::{AccountId, CommandId, ConversationId, CustomerKey, EventId, PartId, QueueId, StintId, TenantId};
 use schemas::records::{
-    Cause, Channel, Content, ConversationEventKind, Customer, Millis, OwnerKind, Sender, SetAttributes,
+    Cause, Channel, Content, ConversationEventKind, Customer, Millis, OwnerKind, Referral, Sender, SetAttributes,
+    SetConsent, Target,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ pub enum Event {
     /// A deadline came due.
     Tick,
     /// Configuration changed.
-    Configured(Configured),
+    Configured(Box<Configured>),
     /// Something about one customer.
     Concerns(Box<Concern>),
 }
@@ -97,8 +98,12 @@ pub enum Happened {
     Released(StintId),
     /// Attributes to add or replace.
     SetAttributes(SetAttributes),
-    /// A note, a link or a consent: said on as it is.
+    /// A note or a link: said on as it is.
     Noted(ConversationEventKind),
+    /// Consent was given or taken back.
+    Consented(SetConsent),
+    /// The customer came by a link, without a word.
+    Referred(Referral),
 }
 
 /// What a customer wrote.
@@ -135,6 +140,8 @@ pub struct Send {
     pub expires_at: Option<Millis>,
     /// It has left the house already (an echo).
     pub already_sent: bool,
+    /// Who the answer is for, where no stint knows (T7).
+    pub target: Option<Target>,
 }
 
 /// A new owner.
@@ -203,9 +210,11 @@ pub enum SettingKey {
     Account(TenantId, AccountId),
     /// A queue of a tenant.
     Queue(TenantId, QueueId),
+    /// An entry point of a tenant.
+    EntryPoint(TenantId, String),
 }
 
-/// What a configuration entity says about windows; absent: the next wider one decides.
+/// What a configuration entity says about windows, consent and entry points; absent: the next wider one decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// Minutes of window.
@@ -218,6 +227,26 @@ pub struct Setting {
     /// Minutes after after-call work in which messages are appended without being routed (T8).
     #[serde(default)]
     pub closing_grace_min: i64,
+    /// A tenant's words that take consent back.
+    #[serde(default)]
+    pub stop_words: Option<Vec<String>>,
+    /// A tenant's words that give it again.
+    #[serde(default)]
+    pub start_words: Option<Vec<String>>,
+    /// How an entry point is known.
+    #[serde(default)]
+    pub entry_point: Option<EntryRule>,
+}
+
+/// How an entry point is known (C12).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryRule {
+    /// The account it leads to.
+    pub account: AccountId,
+    /// What the platform gives back of it.
+    pub reference: Option<String>,
+    /// What the first message begins with.
+    pub text: Option<String>,
 }
 
 /// From when a window counts (T4).

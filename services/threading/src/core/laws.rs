@@ -3,7 +3,7 @@
 use super::effect::{Effect, Ignored};
 use super::event::{Event, Setting, SettingKey};
 use super::testing::*;
-use schemas::records::{ConversationEventKind, SenderKind};
+use schemas::records::{ConversationEventKind, OwnerKind, SenderKind, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use stream::Timestamp;
 
@@ -31,7 +31,7 @@ fn script(dice: &mut Dice) -> Vec<(Event, Timestamp)> {
             let id = format!("x{n}");
             let stint = 1 + u32::try_from(dice.roll(4)).unwrap();
             let epoch = epochs.entry(customer).or_insert(0);
-            let event = match dice.roll(12) {
+            let event = match dice.roll(14) {
                 0..=3 => message(customer, &id),
                 4 => {
                     *epoch += 1;
@@ -45,7 +45,13 @@ fn script(dice: &mut Dice) -> Vec<(Event, Timestamp)> {
                 7 => disconnect(customer, stint, *epoch, i64::try_from(dice.roll(20)).unwrap()),
                 8 => disconnect_acw(customer, stint, *epoch, i64::try_from(dice.roll(20)).unwrap()),
                 9 => released(customer, stint),
-                10 => program_send(customer, &id, SenderKind::Api),
+                10 => {
+                    let target = Target { kind: OwnerKind::Queue, id: "help".into(), queue_id: None };
+                    let send = program_send(customer, &id, SenderKind::Api);
+                    change_send(send, |send| send.target = Some(target))
+                }
+                11 => referral(customer, &id, "poster"),
+                12 => consents(customer, &id, "marketing", dice.roll(2) == 0),
                 _ => {
                     let minutes = i64::try_from(dice.roll(5000)).unwrap();
                     let setting = Setting { window_minutes: Some(minutes), closing_grace_min: 3, ..Setting::default() };

@@ -6,6 +6,7 @@ pub mod event;
 #[cfg(test)]
 mod laws;
 pub mod memory;
+pub mod pending;
 mod rules;
 pub mod state;
 #[cfg(test)]
@@ -15,8 +16,8 @@ use desk::Desk;
 use effect::{Effect, Ignored};
 use event::{Concern, Event, Happened};
 use rules::{
-    after_call, aliases, annotations, changes, closing, deduplication, joining, leaving, ownership, sends, settings,
-    signals, views,
+    after_call, aliases, annotations, changes, closing, consents, deduplication, entry_points, joining, leaving,
+    ownership, sends, settings, signals, views,
 };
 use state::Threads;
 use stream::{Machine, Timestamp};
@@ -33,7 +34,7 @@ impl Machine for Threading {
     fn apply(&self, state: &mut Threads, event: Event, now: Timestamp) -> Vec<Effect> {
         match event {
             Event::Tick => closing::tick(state, now),
-            Event::Configured(change) => settings::configure(state, change),
+            Event::Configured(change) => settings::configure(state, *change),
             Event::Concerns(concern) => concerns(state, *concern, now),
         }
     }
@@ -71,5 +72,7 @@ fn decide(desk: &mut Desk<'_>, what: Happened) {
         Happened::Released(stint_id) => after_call::released(desk, stint_id),
         Happened::SetAttributes(set) => annotations::set_attributes(desk, set),
         Happened::Noted(kind) => annotations::pass_on(desk, kind),
+        Happened::Consented(consent) => consents::changed(desk, consent),
+        Happened::Referred(referral) => entry_points::referred(desk, &referral),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::event::{Owner, Setting, SettingKey};
 use super::memory::Remembered;
+use super::pending::Pending;
 use schemas::ids::{AccountId, ConversationId, CustomerKey, StintId, TenantId};
 use schemas::records::{Channel, Customer};
 use serde::{Deserialize, Serialize};
@@ -176,6 +177,8 @@ pub struct Threads {
     pub seen: Remembered,
     /// Commands of the last 24 hours and more.
     pub commands: Remembered,
+    /// What next stints begin with.
+    pub pending: Pending,
     closing: Index<(Timestamp, CustomerKey)>,
     numbers: Index<(Name, NameNo)>,
     open: Tally,
@@ -191,6 +194,7 @@ impl Default for Threads {
             settings: Table::new("settings"),
             seen: Remembered::new("seen", DAY_MS, 8),
             commands: Remembered::new("commands", 6 * HOUR_MS, 4),
+            pending: Pending::default(),
             closing: Index::new(),
             numbers: Index::new(),
             open: Tally::default(),
@@ -306,6 +310,7 @@ impl Threads {
         if let Some((customer, _)) = self.stints.iter().find(|row| !is_last(*row)) {
             return Err(format!("customer {customer}: the stint is not the last of the conversation"));
         }
+        self.pending.check()?;
         self.customers
             .iter()
             .map(|(key, _)| key)
@@ -344,17 +349,19 @@ impl stream::State for Threads {
             &mut self.settings,
             self.seen.stored(),
             self.commands.stored(),
+            self.pending.stored(),
         ]
     }
 
     fn indexes(&mut self) -> Vec<&mut dyn Derived> {
-        vec![&mut self.closing, &mut self.numbers, &mut self.open]
+        vec![&mut self.closing, &mut self.numbers, &mut self.open, self.pending.derived()]
     }
 
     fn rebuild(&mut self) {
         self.numbers.fill(self.names.iter().map(|(number, name)| (name.clone(), *number)));
         let resting = self.customers.iter().filter_map(|(customer, thread)| closing_entry(*customer, thread));
         self.closing.fill(resting);
+        self.pending.rebuild();
         for (_, thread) in &self.customers {
             self.open.add(thread.account, i64::from(is_open(thread)));
         }

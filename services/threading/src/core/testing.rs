@@ -9,7 +9,7 @@ use super::state::conversation_id;
 use schemas::ids::{CommandId, CustomerKey, EventId, KeySecret, PartId, StintId};
 use schemas::records::{
     Cause, Channel, Content, ConversationEvent, ConversationEventKind, ConversationView, Customer, MessageDeleted,
-    OwnerKind, RoutingCommandKind, Sender, SenderKind, SetAttributes,
+    OwnerKind, Referral, RoutingCommandKind, Sender, SenderKind, SetAttributes, SetConsent,
 };
 use stream::Timestamp;
 use stream::testing::TaskDriver;
@@ -83,6 +83,16 @@ pub(crate) fn deletion(customer: &str, id: &str) -> Event {
     concern(customer, &format!("delete {id}"), inbound("delete", id), what)
 }
 
+pub(crate) fn referral(customer: &str, id: &str, reference: &str) -> Event {
+    let referral = Referral { reference: Some(reference.to_owned()), ..Referral::default() };
+    concern(customer, id, inbound("referral", id), Happened::Referred(referral))
+}
+
+pub(crate) fn consents(customer: &str, id: &str, purpose: &str, granted: bool) -> Event {
+    let consent = SetConsent { purpose: purpose.to_owned(), granted, source: "form".to_owned(), proof: None };
+    concern(customer, id, Once::Command(CommandId::derive(&[customer, id])), Happened::Consented(consent))
+}
+
 pub(crate) fn left(customer: &str, id: &str) -> Event {
     concern(customer, id, inbound("presence", id), Happened::Left(Cause::CustomerLeft))
 }
@@ -152,6 +162,7 @@ fn send_by(customer: &str, id: &str, sender: Sender, owner_epoch: Option<i64>) -
         purpose: None,
         expires_at: None,
         already_sent: false,
+        target: None,
     };
     concern(customer, id, Once::Command(command_id), Happened::Send(send))
 }
@@ -183,7 +194,7 @@ pub(crate) fn attribute(customer: &str, id: &str, name: &str, value: &str) -> Ev
 }
 
 pub(crate) fn configured(key: SettingKey, setting: Option<Setting>) -> Event {
-    Event::Configured(Configured { key, setting })
+    Event::Configured(Box::new(Configured { key, setting }))
 }
 
 fn events(effects: &[Effect]) -> impl Iterator<Item = &ConversationEvent> {

@@ -20,12 +20,15 @@ pub(super) fn read(record: &InputRecord<'_>, command: ConversationCommand) -> Re
     let command_id = command.command_id;
     let Some(what) = happened(command) else { return Ok(None) };
     let once = match &what {
-        Happened::Send(_) | Happened::Signal { .. } | Happened::SetAttributes(_) | Happened::Noted(_) => {
-            Once::Command(command_id)
-        }
+        Happened::Send(_)
+        | Happened::Signal { .. }
+        | Happened::SetAttributes(_)
+        | Happened::Noted(_)
+        | Happened::Consented(_) => Once::Command(command_id),
         Happened::Message(_)
         | Happened::Left(_)
         | Happened::CustomerTyping
+        | Happened::Referred(_)
         | Happened::Changed(_)
         | Happened::Connect(_)
         | Happened::Disconnect(_)
@@ -46,6 +49,7 @@ fn happened(command: ConversationCommand) -> Option<Happened> {
             purpose: send.purpose,
             expires_at: send.expires_at,
             already_sent: send.already_sent,
+            target: send.target,
         }),
         ConversationCommandKind::Signal(signal) => Happened::Signal { signal: signal.signal, sender: signal.sender },
         ConversationCommandKind::Connect(connect) => Happened::Connect(Connect {
@@ -70,7 +74,7 @@ fn happened(command: ConversationCommand) -> Option<Happened> {
         ConversationCommandKind::SetAttributes(set) => Happened::SetAttributes(set),
         ConversationCommandKind::AddNote(note) => Happened::Noted(ConversationEventKind::NoteAdded(note)),
         ConversationCommandKind::Link(link) => Happened::Noted(ConversationEventKind::Linked(link)),
-        ConversationCommandKind::SetConsent(consent) => Happened::Noted(ConversationEventKind::ConsentChanged(consent)),
+        ConversationCommandKind::SetConsent(consent) => Happened::Consented(consent),
         ConversationCommandKind::Erase(_) | ConversationCommandKind::Unknown(_) => return None,
     })
 }

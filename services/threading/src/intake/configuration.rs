@@ -1,22 +1,23 @@
-//! `config.entities`: what tenants, accounts and queues say about windows.
+//! `config.entities`: what tenants, accounts and queues say about windows, tenants about consent,
+//! and entry points.
 
 use schemas::codec::Codec;
 use schemas::config::{Entity, EntityKind, WindowClock};
-use schemas::ids::TenantId;
+use schemas::ids::{AccountId, TenantId};
 use schemas::records::ConfigEntity;
 use stream::{InputRecord, Reject};
 
-use crate::core::event::{Clock, Configured, Event, Setting, SettingKey};
+use crate::core::event::{Clock, Configured, EntryRule, Event, Setting, SettingKey};
 
 pub(super) fn read(codec: &Codec, record: &InputRecord<'_>) -> Result<Option<Event>, Reject> {
     let Some((kind, key)) = address(record)? else { return Ok(None) };
     if record.payload.is_none() {
-        return Ok(Some(Event::Configured(Configured { key, setting: None })));
+        return Ok(Some(Event::Configured(Box::new(Configured { key, setting: None }))));
     }
     let entity: ConfigEntity = super::decode(codec, record)?;
     let entity = Entity::from_json(kind, &entity.body)
         .map_err(|error| Reject::new("bad_configuration", format!("{}: {error}", kind.as_str())))?;
-    Ok(setting(entity).map(|setting| Event::Configured(Configured { key, setting: Some(setting) })))
+    Ok(setting(entity).map(|setting| Event::Configured(Box::new(Configured { key, setting: Some(setting) }))))
 }
 
 /// The entity that the key `tenant/Kind/id` names, if its kind matters here.
@@ -31,11 +32,13 @@ fn address(record: &InputRecord<'_>) -> Result<Option<(EntityKind, SettingKey)>,
         EntityKind::Tenant => Some((kind, SettingKey::Tenant(tenant))),
         EntityKind::ChannelAccount => Some((kind, SettingKey::Account(tenant, id.into()))),
         EntityKind::Queue => Some((kind, SettingKey::Queue(tenant, id.into()))),
+        EntityKind::EntryPoint => Some((kind, SettingKey::EntryPoint(tenant, id.to_owned()))),
         EntityKind::Endpoint
         | EntityKind::Skill
         | EntityKind::Language
         | EntityKind::Agent
         | EntityKind::WrapUpCode
+        | EntityKind::Template
         | EntityKind::ApiClient => None,
     }))
 }
@@ -46,7 +49,9 @@ fn setting(entity: Entity) -> Option<Setting> {
             window_minutes: tenant.window.minutes,
             window_clock: tenant.window.clock.map(clock),
             per_channel: tenant.window.per_channel,
-            closing_grace_min: 0,
+            stop_words: tenant.consent.stop,
+            start_words: tenant.consent.start,
+            ..Setting::default()
         }),
         Entity::ChannelAccount(account) => Some(Setting {
             window_minutes: account.window_minutes,
@@ -58,11 +63,20 @@ fn setting(entity: Entity) -> Option<Setting> {
             closing_grace_min: queue.closing_grace_min,
             ..Setting::default()
         }),
+        Entity::EntryPoint(entry) => Some(Setting {
+            entry_point: Some(EntryRule {
+                account: AccountId::new(entry.account),
+                reference: entry.reference,
+                text: entry.text,
+            }),
+            ..Setting::default()
+        }),
         Entity::Endpoint(_)
         | Entity::Skill(_)
         | Entity::Language(_)
         | Entity::Agent(_)
         | Entity::WrapUpCode(_)
+        | Entity::Template(_)
         | Entity::ApiClient(_) => None,
     }
 }

@@ -46,6 +46,7 @@ fn happened(event: InboundEvent) -> Result<Option<Happened>, Reject> {
         InboundKind::Postback(postback) => return heard(event.customer, pressed(postback)),
         InboundKind::Presence(presence) => return Ok(left(presence.presence).map(Happened::Left)),
         InboundKind::Typing(typing) => return Ok(typing.on.then_some(Happened::CustomerTyping)),
+        InboundKind::Referral(referral) => return Ok(Some(Happened::Referred(referral.referral))),
         InboundKind::OptIn(change) => return Ok(Some(consent(change.purpose, Granted::Yes, change.source))),
         InboundKind::OptOut(change) => return Ok(Some(consent(change.purpose, Granted::No, change.source))),
         InboundKind::Reaction(reaction) => ConversationEventKind::Reacted(Reacted {
@@ -62,7 +63,6 @@ fn happened(event: InboundEvent) -> Result<Option<Happened>, Reject> {
         }
         InboundKind::Echo(_)
         | InboundKind::Receipt(_)
-        | InboundKind::Referral(_)
         | InboundKind::Handover(_)
         | InboundKind::AccountEvent(_)
         | InboundKind::BotTurnResult(_)
@@ -100,6 +100,5 @@ enum Granted {
 
 fn consent(purpose: String, granted: Granted, source: Option<String>) -> Happened {
     let source = source.unwrap_or_else(|| "platform".to_owned());
-    let consent = SetConsent { purpose, granted: granted == Granted::Yes, source, proof: None };
-    Happened::Noted(ConversationEventKind::ConsentChanged(consent))
+    Happened::Consented(SetConsent { purpose, granted: granted == Granted::Yes, source, proof: None })
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::event::{Clock, Configured, Happened, Once, Setting, SettingKey};
+use crate::core::event::{Clock, EntryRule, Happened, Once, Setting, SettingKey};
 use crate::station::TOPICS;
 use schemas::ids::{CommandId, EventId, StintId};
 use schemas::records::{
@@ -157,7 +157,7 @@ fn commands_with_an_effect_of_their_own_count_once_and_those_with_an_epoch_guard
 }
 
 #[test]
-fn configuration_is_read_for_tenants_accounts_and_queues_and_its_removal_too() {
+fn configuration_is_read_for_tenants_accounts_queues_and_entry_points_and_its_removal_too() {
     let codec = Codec::offline(&TOPICS);
     let setting = |key: &str, body: Option<&str>| {
         let bytes = body.map(|body| {
@@ -165,7 +165,7 @@ fn configuration_is_read_for_tenants_accounts_and_queues_and_its_removal_too() {
             codec.encode(CONFIG_ENTITIES.name, &entity).unwrap()
         });
         match read(&codec, &record(CONFIG_ENTITIES.name, key, bytes.as_deref())).unwrap() {
-            Some(Event::Configured(Configured { key, setting })) => Some((key, setting)),
+            Some(Event::Configured(change)) => Some((change.key, change.setting)),
             Some(Event::Tick | Event::Concerns(_)) | None => None,
         }
     };
@@ -174,7 +174,7 @@ fn configuration_is_read_for_tenants_accounts_and_queues_and_its_removal_too() {
         window_minutes: Some(60),
         window_clock: Some(Clock::FromLastMessage),
         per_channel: [(Channel::Open, 5)].into(),
-        closing_grace_min: 0,
+        ..Setting::default()
     };
     assert_eq!(setting("acme/Tenant/acme", Some(tenant)), Some((SettingKey::Tenant("acme".into()), Some(expected))));
     let queue = r#"{"name":"Help","members":[],"window_minutes":7,"closing_grace_min":2}"#;
@@ -182,6 +182,11 @@ fn configuration_is_read_for_tenants_accounts_and_queues_and_its_removal_too() {
     let help = SettingKey::Queue("acme".into(), "help".into());
     assert_eq!(setting("acme/Queue/help", Some(queue)), Some((help.clone(), Some(expected))));
     assert_eq!(setting("acme/Queue/help", None), Some((help, None)));
+    let poster = r#"{"name":"Poster","account":"main","reference":"p7"}"#;
+    let rule = EntryRule { account: "main".into(), reference: Some("p7".into()), text: None };
+    let expected = Setting { entry_point: Some(rule), ..Setting::default() };
+    let key = SettingKey::EntryPoint("acme".into(), "poster".into());
+    assert_eq!(setting("acme/EntryPoint/poster", Some(poster)), Some((key, Some(expected))));
     assert_eq!(setting("acme/Agent/ann", Some("{}")), None);
     assert_eq!(setting("acme/Flow/later", Some("{}")), None);
 }

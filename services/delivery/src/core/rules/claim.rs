@@ -64,7 +64,8 @@ fn claim(step: &mut Step<'_>, customer: CustomerKey) {
         part_no: message.part_no(),
         quotes: added.content.reply_to.clone().filter(|_| message.part_no() == 1),
         occurred_at: message.asked.occurred_at,
-        window_ends_at: window::latest(added.window_ends_at, window_ends_at),
+        window_ends_at: window::latest(added.window_ends_at, window_ends_at)
+            .or_else(|| window::never_open(&message.asked)),
         expires_at: added.expires_at,
         route,
     };

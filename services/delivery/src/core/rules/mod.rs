@@ -5,6 +5,7 @@ pub mod ambiguous;
 pub mod breaker;
 pub mod capabilities;
 pub mod claim;
+pub mod consent;
 pub mod deadlines;
 pub mod early;
 pub mod echoes;

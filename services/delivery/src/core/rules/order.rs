@@ -8,7 +8,7 @@ use stream::Timestamp;
 use crate::core::effect::{Effect, Exhaustion};
 use crate::core::event::{Account, Refusal};
 use crate::core::rows::{Lane, Message, Past, Phase};
-use crate::core::rules::{capabilities, claim, replies, schedule};
+use crate::core::rules::{capabilities, claim, consent, replies, schedule};
 use crate::core::step::{About, Step, failed};
 
 /// What is next for the head of a lane.
@@ -88,6 +88,9 @@ fn next(step: &Step<'_>, lane: &Lane, message: &Message) -> Next {
             return Next::Over(end);
         }
         due = due.min(at);
+    }
+    if let Some(refusal) = consent::refusal(step, message) {
+        return Next::Over(End::Refused(refusal));
     }
     if replies::is_over(step, message.asked.customer_key, message) {
         return Next::Over(End::Refused(Refusal::ReplyLimit));

@@ -171,6 +171,7 @@ impl Bench {
             | Effect::Account(_)
             | Effect::DeadLetter(_)
             | Effect::Foreign(..)
+            | Effect::OptedOut(_)
             | Effect::Ignored(_) => None,
         })
     }

@@ -4,7 +4,7 @@
 use schemas::records::{Millis, SenderKind};
 
 use crate::core::effect::Send;
-use crate::core::event::Refusal;
+use crate::core::event::{Asked, Refusal};
 use crate::core::rendering::Part;
 use crate::core::rules::capabilities::{self, Window};
 
@@ -39,6 +39,11 @@ fn is_of_person(send: &Send) -> bool {
     send.route.human_agent && send.sender == SenderKind::Agent
 }
 
+/// The window of somebody whom we write to first: it has never been open.
+pub fn never_open(asked: &Asked) -> Option<Millis> {
+    asked.is_of_our_own().then_some(0)
+}
+
 /// The later of two ends; none if the channel has no window.
 pub fn latest(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
     one.max(other)
@@ -47,7 +52,7 @@ pub fn latest(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::{Event, Heard, Outcome};
+    use crate::core::event::{Consented, Event, Heard, Outcome};
     use crate::core::rendering::Template;
     use crate::core::rules::support::{Bench, account, asked};
     use schemas::records::Channel;
@@ -75,6 +80,19 @@ mod tests {
             (send(Channel::Open, Some(1_000)), Ok(Right::Free)),
         ] {
             assert_eq!(right(&send, 1_000), expected, "{send:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_never_wrote_gets_templates_alone_where_a_window_is_needed() {
+        for (channel, expected) in [(Channel::Whatsapp, Err(Refusal::WindowClosed)), (Channel::Open, Ok(Right::Free))] {
+            let mut bench = Bench::with(account(channel));
+            let mut message = asked(1, "ada");
+            message.added.sender.kind = SenderKind::Api;
+            let told = Consented { purpose: "messages".into(), granted: true, at: 0 };
+            bench.apply(Event::Consented(message.customer_key, told));
+            let effects = bench.ask(message);
+            assert_eq!(right(Bench::sends(&effects).next().unwrap(), 1_000), expected, "{channel}");
         }
     }
 

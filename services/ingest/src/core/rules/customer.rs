@@ -19,7 +19,8 @@ pub struct At<'a> {
 }
 
 impl At<'_> {
-    fn key(&self, id: &str, secret: &KeySecret) -> CustomerKey {
+    /// The key of somebody whom the platform calls so.
+    pub(crate) fn key(&self, id: &str, secret: &KeySecret) -> CustomerKey {
         let none = AccountId::default();
         CustomerKey::derive(secret, self.tenant, self.channel.as_str(), self.account.unwrap_or(&none), id)
     }

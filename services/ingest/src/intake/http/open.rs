@@ -3,20 +3,20 @@
 
 use axum::Json;
 use axum::extract::{Path, Request as HttpRequest, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{MethodRouter, post};
-use schemas::ids::{AccountId, ClientId, EndpointId, MessageId, TenantId};
+use schemas::ids::{AccountId, EndpointId, MessageId, TenantId};
 use schemas::records::{Channel, InboundEvent};
 use serde_json::{Value, json};
-use stream::clock::{self, Stamp};
+use stream::clock;
 
+use super::client::{Client, outcome};
 use super::problem::Problem;
 use super::{Edge, IDEMPOTENCY_KEY, body, kept, text, trace};
 use crate::acceptance::Request;
 use crate::core::{Arrival, Heard, HeardAccount};
 use crate::intake::channels::open::{self, Form};
 use crate::intake::json;
-use crate::metrics::Outcome;
 
 /// What a client must be allowed to do.
 const SCOPE: &str = "inbound";
@@ -29,18 +29,6 @@ pub(super) fn route(form: Form) -> MethodRouter<Edge> {
         edge.acceptance.metrics.request(CHANNEL, outcome(&result));
         result.map(Json)
     })
-}
-
-fn outcome(result: &Result<Value, Problem>) -> Outcome {
-    let Err(problem) = result else {
-        return Outcome::Accepted;
-    };
-    match problem.status {
-        StatusCode::UNAUTHORIZED => Outcome::Unauthorized,
-        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Outcome::Limits,
-        StatusCode::SERVICE_UNAVAILABLE => Outcome::Unavailable,
-        _ => Outcome::Refused,
-    }
 }
 
 async fn take(edge: &Edge, form: Form, integration: &str, request: HttpRequest) -> Result<Value, Problem> {
@@ -80,35 +68,13 @@ async fn take(edge: &Edge, form: Form, integration: &str, request: HttpRequest) 
 
 /// The tenant of a caller who may speak for this integration.
 fn caller(edge: &Edge, headers: &HeaderMap, integration: &str, now: i64) -> Result<TenantId, Problem> {
-    let unauthorized = || Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "expected a valid bearer token");
-    let forbidden = |detail: &str| Problem::new(StatusCode::FORBIDDEN, "forbidden", detail);
-    let token = text(headers, header::AUTHORIZATION.as_str()).and_then(access::bearer).ok_or_else(unauthorized)?;
-    let claims = edge.tokens.verify(token, now).map_err(|refused| {
-        tracing::info!(%refused, "a bearer token is refused");
-        unauthorized()
-    })?;
-    let client = claims.client().map(ClientId::new).ok_or_else(|| forbidden("expected the token of a client"))?;
-    let tenant = TenantId::new(&claims.tenant);
+    let client = Client::admit(edge, headers, SCOPE, now)?;
     let directory = edge.acceptance.knowledge.now();
-    let known = directory.client(&tenant, &client).ok_or_else(|| forbidden("expected a configured client"))?;
-    if !claims.has_scope(SCOPE) || !known.scopes.iter().any(|scope| scope == SCOPE) {
-        return Err(forbidden("expected the scope inbound"));
-    }
-    let account: Option<&AccountId> = directory.account(&tenant, None, Channel::Open, integration);
-    let account = account.ok_or_else(|| {
+    let account = directory.account(&client.tenant, None, Channel::Open, integration).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "unknown_integration", "expected the id of an open-messaging account")
     })?;
-    if !known.accounts.is_empty() && !known.accounts.iter().any(|allowed| allowed == account.as_str()) {
-        return Err(forbidden("expected a client that may speak for this account"));
-    }
-    let rate = known.requests_per_s_max.unwrap_or(edge.limits.client_requests_per_s_max);
-    drop(directory);
-    let (bucket, now) = (format!("client/{tenant}/{client}"), Stamp::now());
-    if !edge.rates.has_room(&bucket, rate, now) {
-        return Err(Problem::too_many());
-    }
-    edge.rates.take(&bucket, rate, now);
-    Ok(tenant)
+    client.check(account)?;
+    Ok(client.tenant)
 }
 
 /// The events of a body. Without an id of its own a message has the caller's idempotency key;

@@ -49,7 +49,7 @@ pub fn take_in(turn: &mut Turn<'_>, asked: &Asked<'_>, arrived: &WorkArrived) {
         epoch,
         last_seq: arrived.seq,
         queue: queue_choice::choose(turn.state, &facts, arrived),
-        last_agent: arrived.last_agent.clone().filter(|_| arrived.returning),
+        last_agent: queue_choice::first_asked(arrived),
         arrived_at: turn.now,
         visit: Visit::default(),
         stage: Stage::Waiting,

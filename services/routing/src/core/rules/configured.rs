@@ -58,6 +58,8 @@ fn spec_of(entity: Option<Entity>) -> Spec {
             | Entity::Skill(_)
             | Entity::Language(_)
             | Entity::WrapUpCode(_)
+            | Entity::Template(_)
+            | Entity::EntryPoint(_)
             | Entity::ApiClient(_),
         ) => Spec::Exists,
         None => Spec::Removed,

@@ -1,4 +1,4 @@
-//! Attributes, notes, links and consents. Attributes stay with the conversation until it closes;
+//! Attributes, notes and links. Attributes stay with the conversation until it closes;
 //! the others are only said on.
 
 use super::changes;
@@ -19,7 +19,7 @@ pub(crate) fn set_attributes(desk: &mut Desk<'_>, set: SetAttributes) {
     changes::pass_on(desk, ConversationEventKind::AttributesChanged(set));
 }
 
-/// Says on a note, a link or a consent.
+/// Says on a note or a link.
 pub(crate) fn pass_on(desk: &mut Desk<'_>, kind: ConversationEventKind) {
     changes::pass_on(desk, kind);
 }

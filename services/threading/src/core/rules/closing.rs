@@ -13,13 +13,15 @@ use stream::Timestamp;
 /// When something is next due.
 pub(crate) fn next_deadline(state: &Threads) -> Option<Timestamp> {
     let closing = state.next_closing().map(|(at, _)| at);
-    [closing, state.seen.next_forgetting(), state.commands.next_forgetting()].into_iter().flatten().min()
+    let forgetting = [state.seen.next_forgetting(), state.commands.next_forgetting(), state.pending.next_forgetting()];
+    forgetting.into_iter().chain([closing]).flatten().min()
 }
 
 /// Does everything that is due.
 pub(crate) fn tick(state: &mut Threads, now: Timestamp) -> Vec<Effect> {
     state.seen.forget(now);
     state.commands.forget(now);
+    state.pending.forget(now);
     let mut effects = Vec::new();
     while let Some((_, customer)) = state.next_closing().filter(|(at, _)| *at <= now) {
         effects.extend(look_at(state, customer, now));

@@ -1,9 +1,10 @@
 //! T2, T3: where a customer's message belongs: the live stint, the ended stint whose after-call
 //! work is open, the grace after it, a new stint of the same conversation, or a new conversation.
 
-use super::{closing, contact, sequence, turns, window};
+use super::{closing, consents, contact, entry_points, sequence, turns, window};
 use crate::core::desk::Desk;
 use crate::core::event::{Heard, Owner};
+use crate::core::pending::Beginning;
 use crate::core::state::{Phase, Standing, Stint, Turn, conversation_id};
 use schemas::ids::{AgentId, MessageId, QueueId};
 use schemas::records::{
@@ -38,13 +39,14 @@ pub(crate) fn place(desk: &Desk<'_>) -> Place {
 /// The customer wrote.
 pub(crate) fn message(desk: &mut Desk<'_>, heard: Heard) {
     let place = place(desk);
+    let beginning = entry_points::beginning(desk, place, &heard.content);
     match place {
         Place::Stint => contact::refresh(desk, &heard.customer),
         Place::Grace => {}
         Place::Reopened => reopen(desk, heard.customer.clone(), Cause::CustomerMessage),
         Place::New => {
-            let opened =
-                new_conversation(desk, heard.customer.clone(), Initiator::Customer, entry_point(&heard.content));
+            let entry_point = beginning.entry_point.clone();
+            let opened = new_conversation(desk, heard.customer.clone(), Initiator::Customer, entry_point);
             begin_stint(desk, heard.customer.clone());
             let stint_id = desk.stint().map(|stint| stint.stint_id);
             desk.say(stint_id, ConversationEventKind::Opened(Box::new(opened)));
@@ -56,7 +58,14 @@ pub(crate) fn message(desk: &mut Desk<'_>, heard: Heard) {
         Place::Reopened | Place::New => true,
     };
     let content = wanted.then(|| heard.content.clone());
+    if let Some(entry_point) = beginning.entry_point.clone() {
+        entry_points::note(desk, entry_point);
+    }
+    let consent = consents::heard(desk, &heard);
     let seq = add(desk, heard);
+    if let Some(consent) = consent {
+        consents::changed(desk, consent);
+    }
     match place {
         Place::Stint => {
             turns::customer_spoke(desk, seq);
@@ -65,7 +74,7 @@ pub(crate) fn message(desk: &mut Desk<'_>, heard: Heard) {
         Place::Grace => {}
         Place::Reopened | Place::New => {
             turns::customer_spoke(desk, seq);
-            tell_arrived(desk, content);
+            tell_arrived(desk, content, beginning);
         }
     }
 }
@@ -82,7 +91,7 @@ pub(crate) fn return_at_once(desk: &mut Desk<'_>, ended: Stint) {
         stint.turn = ended.turn;
         stint.customer_seq = ended.customer_seq;
     }
-    tell_arrived(desk, None);
+    tell_arrived(desk, None, Beginning::default());
 }
 
 /// A new conversation in place of the former one, still without a stint.
@@ -168,7 +177,7 @@ pub(crate) fn tell_spoke(desk: &mut Desk<'_>, seq: u32, sender: Sender, content:
     desk.tell(stint_id, RoutingCommandKind::Spoke(Box::new(spoke)));
 }
 
-fn tell_arrived(desk: &mut Desk<'_>, content: Option<Content>) {
+fn tell_arrived(desk: &mut Desk<'_>, content: Option<Content>, beginning: Beginning) {
     let (Some(thread), Some(stint)) = (desk.thread(), desk.stint()) else { return };
     let (stint_id, customer) = (stint.stint_id, stint.customer.clone());
     let returning = thread.stints > 1;
@@ -184,15 +193,10 @@ fn tell_arrived(desk: &mut Desk<'_>, content: Option<Content>) {
         stint_no: i64::from(thread.stints),
         last_agent: desk.state.id_of(thread.last_agent).map(AgentId::new),
         last_queue: desk.state.id_of(thread.last_queue).map(QueueId::new),
-        target: None,
+        target: beginning.target,
         attributes: desk.state.attributes.get(&desk.context.customer_key).cloned().unwrap_or_default(),
-        entry_point: content.as_ref().and_then(entry_point),
+        entry_point: beginning.entry_point,
         content,
     };
     desk.tell(stint_id, RoutingCommandKind::WorkArrived(Box::new(arrived)));
-}
-
-fn entry_point(content: &Content) -> Option<String> {
-    let referral = content.referral.as_ref()?;
-    referral.reference.clone().or_else(|| referral.source_id.clone())
 }

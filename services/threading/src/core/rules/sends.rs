@@ -86,6 +86,10 @@ fn outside(desk: &mut Desk<'_>, send: Send, initiator: Initiator) {
     let closes_at = window::ends_at(desk.state, &thread).max(desk.now);
     thread.standing = Standing::Resting { grace_s: 0, closes_at };
     desk.put_thread(thread);
+    if let Some(target) = send.target.clone() {
+        let customer = desk.context.customer_key;
+        desk.state.pending.note(customer, closes_at, |beginning| beginning.target = Some(target));
+    }
     let mut message = outbound(desk, &thread, &send, None);
     message.initiator = Some(initiator);
     sequence::add(desk, None, message);
@@ -115,7 +119,7 @@ fn outbound(desk: &Desk<'_>, thread: &Thread, send: &Send, stint: Option<&Stint>
 #[cfg(test)]
 mod tests {
     use crate::core::testing::*;
-    use schemas::records::{ConversationEventKind, RoutingCommandKind, SenderKind};
+    use schemas::records::{ConversationEventKind, OwnerKind, RoutingCommandKind, SenderKind, Target};
 
     fn refusal(effects: &[crate::core::effect::Effect]) -> Option<String> {
         kinds(effects).into_iter().find_map(|kind| {
@@ -175,6 +179,29 @@ mod tests {
         assert!(told(&effects).is_empty() && shown(&effects).is_none());
         let effects = driver.apply(message(ADA, "m1"), at(71 * HOUR));
         assert_eq!(said(&effects), ["reopened 1", "message_added 2"]);
+    }
+
+    #[test]
+    fn the_answer_to_a_programs_message_goes_to_whom_it_named_once_and_inside_the_window() {
+        let target = Target { kind: OwnerKind::Queue, id: "vip".into(), queue_id: None };
+        let named = |id: &str| {
+            let send = program_send(ADA, id, SenderKind::Api);
+            change_send(send, |send| send.target = Some(target.clone()))
+        };
+        for (later, expected) in [(HOUR, Some(&target)), (73 * HOUR, None)] {
+            let mut driver = driver();
+            driver.apply(named("p1"), at(0));
+            driver.advance_to(at(later));
+            let told = told(&driver.apply(message(ADA, "m1"), at(later)));
+            let [RoutingCommandKind::WorkArrived(work)] = told.as_slice() else { panic!("{told:?}") };
+            assert_eq!(work.target.as_ref(), expected, "after {later} ms");
+        }
+        let mut driver = driver();
+        driver.apply(named("p1"), at(0));
+        driver.apply(message(ADA, "m1"), at(1));
+        driver.apply(disconnect(ADA, 1, 0, 2), at(2));
+        let told = told(&driver.apply(message(ADA, "m2"), at(3)));
+        assert!(matches!(told.as_slice(), [RoutingCommandKind::WorkArrived(work)] if work.target.is_none()));
     }
 
     #[test]

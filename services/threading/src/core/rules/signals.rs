@@ -12,7 +12,10 @@ pub(crate) fn customer_types(desk: &mut Desk<'_>) {
 /// Our side types or has read.
 pub(crate) fn we_signal(desk: &mut Desk<'_>, signal: String, sender: Sender) {
     match desk.live_stint().map(|stint| stint.stint_id) {
-        Some(stint_id) => desk.say(Some(stint_id), ConversationEventKind::Signalled(Signal { signal, sender })),
+        Some(stint_id) => desk.say(
+            Some(stint_id),
+            ConversationEventKind::Signalled(Box::new(Signal { signal, sender, ..Signal::default() })),
+        ),
         None => desk.ignore(Ignored::NotLive),
     }
 }

@@ -32,6 +32,7 @@ fn kind(effect: &Effect) -> String {
         Effect::Send(_) => "send".into(),
         Effect::DeadLetter(_) => "dead letter".into(),
         Effect::Foreign(..) => "foreign".into(),
+        Effect::OptedOut(told) => format!("opted_out {}", told.purpose),
         Effect::Ignored(_) => "ignored".into(),
     }
 }

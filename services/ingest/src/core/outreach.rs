@@ -1,0 +1,192 @@
+//! What programs ask for on our own initiative: agentless messages (T7) and consents gathered
+//! elsewhere (C7), as commands to threading.
+
+use std::collections::BTreeMap;
+
+use schemas::config::Template;
+use schemas::ids::{AccountId, ClientId, CommandId, CustomerKey, EventId, KeySecret, TenantId};
+use schemas::records::{
+    Channel, Content, ContentKind, ConversationCommand, ConversationCommandKind, Customer, Millis, SendMessage, Sender,
+    SenderKind, SetConsent, Target,
+};
+
+use super::rules::customer::{self, At};
+use super::{Directory, Party, PartyId};
+
+/// Who asks, and when.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    /// Whose program it is.
+    pub tenant: TenantId,
+    /// The program.
+    pub client: ClientId,
+    /// The asker's own id of the request.
+    pub key: String,
+    /// When it reached us.
+    pub at: Millis,
+}
+
+/// Whom it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Whom {
+    /// The account they are known by.
+    pub account: AccountId,
+    /// Its channel.
+    pub channel: Channel,
+    /// They, under their canonical id.
+    pub customer: Customer,
+    /// Their key.
+    pub key: CustomerKey,
+}
+
+/// A message that begins with us.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Message {
+    /// What it says.
+    pub content: Content,
+    /// What it is sent for.
+    pub purpose: Option<String>,
+    /// Who the answer is for.
+    pub target: Option<Target>,
+    /// When it is no longer worth sending.
+    pub expires_at: Option<Millis>,
+}
+
+/// The person that an asker calls so on this account.
+pub fn whom(
+    directory: &Directory,
+    secret: &KeySecret,
+    tenant: &TenantId,
+    (account, channel): (AccountId, Channel),
+    id: &str,
+) -> Whom {
+    let (id, id_type) = match channel {
+        Channel::Whatsapp if customer::is_user_id(id) => (id.to_owned(), "user_id"),
+        Channel::Whatsapp => (id.chars().filter(char::is_ascii_digit).collect(), "phone"),
+        Channel::Facebook | Channel::Instagram | Channel::Twitter => (id.to_owned(), "user_id"),
+        Channel::Open | Channel::Web | Channel::Unknown => (id.to_owned(), "opaque"),
+    };
+    let party = Party { ids: vec![PartyId { id, id_type }], ..Party::default() };
+    let at = At { tenant, channel, account: Some(&account) };
+    let customer = customer::canonical(party, at, directory, secret);
+    let key = at.key(&customer.id, secret);
+    Whom { account, channel, customer, key }
+}
+
+/// A message asked for by a program. The same key for the same person makes the same ids.
+pub fn agentless(asker: &Asker, whom: Whom, message: Message) -> ConversationCommand {
+    let send = SendMessage {
+        sender: Sender { kind: SenderKind::Api, id: Some(asker.client.to_string()) },
+        owner_epoch: None,
+        content: message.content,
+        purpose: message.purpose,
+        expires_at: message.expires_at,
+        already_sent: false,
+        target: message.target,
+    };
+    command(asker, "agentless", whom, asker.at, ConversationCommandKind::Send(Box::new(send)))
+}
+
+/// Consent gathered elsewhere, given or taken back then.
+pub fn consent(asker: &Asker, whom: Whom, at: Millis, consent: SetConsent) -> ConversationCommand {
+    command(asker, "consent", whom, at, ConversationCommandKind::SetConsent(consent))
+}
+
+fn command(asker: &Asker, what: &str, whom: Whom, at: Millis, kind: ConversationCommandKind) -> ConversationCommand {
+    let key = whom.key.to_string();
+    let causes = [what, asker.tenant.as_str(), asker.client.as_str(), &key, &asker.key];
+    ConversationCommand {
+        event_id: EventId::derive(&causes),
+        tenant: asker.tenant.clone(),
+        occurred_at: at,
+        recorded_at: asker.at,
+        command_id: CommandId::derive(&causes),
+        channel: whom.channel,
+        account_id: whom.account,
+        customer_key: whom.key,
+        customer: Some(whom.customer),
+        conversation_id: None,
+        kind,
+    }
+}
+
+/// A template with its holes filled, for a channel.
+///
+/// # Errors
+/// The first hole for which there is nothing.
+pub fn filled(template: &Template, channel: Channel, values: &BTreeMap<usize, String>) -> Result<Content, usize> {
+    let mut text = template.text.clone();
+    let holes = (1..).take_while(|no| template.text.contains(&hole(*no))).count();
+    for no in 1..=holes {
+        text = text.replace(&hole(no), values.get(&no).ok_or(no)?);
+    }
+    let content = Content::text(text);
+    let Some(approved) = template.approved.as_ref().filter(|_| channel == Channel::Whatsapp) else {
+        return Ok(content);
+    };
+    let named = [("template.name", &approved.name), ("template.language", &approved.language)];
+    let named = named.into_iter().map(|(name, value)| (name.to_owned(), value.clone()));
+    let body = (1..=holes).filter_map(|no| Some((format!("template.body.{no}"), values.get(&no)?.clone())));
+    Ok(Content { content_kind: ContentKind::Template, provider_fields: named.chain(body).collect(), ..content })
+}
+
+fn hole(no: usize) -> String {
+    format!("{{{{{no}}}}}")
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::config::ApprovedTemplate;
+
+    use super::*;
+    use crate::core::tests::{alias, directory, secret};
+
+    fn called(id: &str) -> Whom {
+        whom(&directory(), &secret(), &"acme".into(), ("main".into(), Channel::Whatsapp), id)
+    }
+
+    #[test]
+    fn a_number_is_the_same_person_however_it_is_written() {
+        for id in ["16505551234", "+16505551234", "+1 (650) 555-1234"] {
+            let whom = called(id);
+            assert_eq!((whom.customer.id.as_str(), whom.customer.id_type.as_str()), ("16505551234", "phone"), "{id}");
+            assert_eq!(whom.key, called("16505551234").key);
+        }
+        assert_eq!(called("US.13491208655302741918").customer.id_type, "user_id");
+    }
+
+    #[test]
+    fn another_spelling_leads_to_the_canonical_id() {
+        let mut directory = directory();
+        directory.learn(alias("acme", "main", "US.1", "4179"));
+        let whom = whom(&directory, &secret(), &"acme".into(), ("main".into(), Channel::Whatsapp), "US.1");
+        assert_eq!((whom.customer.id.as_str(), whom.key), ("4179", called("4179").key));
+    }
+
+    #[test]
+    fn the_same_key_makes_the_same_command_for_one_person_and_another_for_another() {
+        let asker = |key: &str, at| Asker { tenant: "acme".into(), client: "shop".into(), key: key.into(), at };
+        let id = |asker: &Asker, to: &str| agentless(asker, called(to), Message::default()).command_id;
+        assert_eq!(id(&asker("k", 1), "41"), id(&asker("k", 2), "41"));
+        assert_ne!(id(&asker("k", 1), "41"), id(&asker("k", 1), "42"));
+        assert_ne!(id(&asker("k", 1), "41"), id(&asker("j", 1), "41"));
+    }
+
+    #[test]
+    fn a_template_is_approved_on_whatsapp_and_a_text_elsewhere() {
+        let approved = Some(ApprovedTemplate { name: "parcel".into(), language: "en".into() });
+        let text = "Hello {{1}}, it comes {{2}}. Bye {{1}}!".to_owned();
+        let template = Template { text, approved, ..Template::default() };
+        let values = [(1, "Ada".to_owned()), (2, "today".to_owned())].into();
+        let there = filled(&template, Channel::Whatsapp, &values).unwrap();
+        assert_eq!(there.content_kind, ContentKind::Template);
+        assert_eq!(there.provider_fields["template.name"], "parcel");
+        assert_eq!(there.provider_fields["template.body.2"], "today");
+        let here = filled(&template, Channel::Open, &values).unwrap();
+        assert_eq!(
+            (here.content_kind, here.text.as_deref()),
+            (ContentKind::Text, Some("Hello Ada, it comes today. Bye Ada!"))
+        );
+        assert_eq!(filled(&template, Channel::Open, &[(1, "Ada".to_owned())].into()), Err(2));
+    }
+}
