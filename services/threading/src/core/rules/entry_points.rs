@@ -38,14 +38,15 @@ fn of_message(desk: &Desk<'_>, content: &Content) -> Option<String> {
 pub(crate) fn referred(desk: &mut Desk<'_>, referral: &Referral) {
     let Some(entry_point) = of_referral(desk, referral) else { return };
     if desk.thread().is_some_and(|thread| thread.standing == Standing::Connected) {
-        return note(desk, entry_point);
+        return note(desk, Some(entry_point));
     }
     let (customer, until) = (desk.context.customer_key, desk.now.plus_ms(KEEP_MS));
     desk.state.pending.note(customer, until, |beginning| beginning.entry_point = Some(entry_point));
 }
 
-/// Writes it into the attributes.
-pub(crate) fn note(desk: &mut Desk<'_>, entry_point: String) {
+/// Writes it into the attributes, if there is one.
+pub(crate) fn note(desk: &mut Desk<'_>, entry_point: Option<String>) {
+    let Some(entry_point) = entry_point else { return };
     let customer = desk.context.customer_key;
     let mut attributes = desk.state.attributes.get(&customer).cloned().unwrap_or_default();
     attributes.insert(ATTRIBUTE.to_owned(), entry_point.clone());

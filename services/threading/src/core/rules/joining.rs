@@ -58,14 +58,10 @@ pub(crate) fn message(desk: &mut Desk<'_>, heard: Heard) {
         Place::Reopened | Place::New => true,
     };
     let content = wanted.then(|| heard.content.clone());
-    if let Some(entry_point) = beginning.entry_point.clone() {
-        entry_points::note(desk, entry_point);
-    }
+    entry_points::note(desk, beginning.entry_point.clone());
     let consent = consents::heard(desk, &heard);
     let seq = add(desk, heard);
-    if let Some(consent) = consent {
-        consents::changed(desk, consent);
-    }
+    consent.into_iter().for_each(|consent| consents::changed(desk, consent));
     match place {
         Place::Stint => {
             turns::customer_spoke(desk, seq);
