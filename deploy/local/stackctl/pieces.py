@@ -92,6 +92,19 @@ def _format(stack: Stack, node: int, properties: Path):
         raise Trouble(f"kafka: formatting {properties.parent} failed, {log} ends with\n{tail(log)}")
 
 
+def elect(stack: Stack):
+    """Leaders of all partitions go back to where the plan wants them; those already there stay."""
+    brokers = ",".join(f"127.0.0.1:{stack.broker_port(node)}" for node in range(1, stack.brokers + 1))
+    log = stack.log("kafka-elect")
+    command = [java(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{KAFKA_LIB}/*"]
+    command += ["org.apache.kafka.tools.LeaderElectionCommand", "--bootstrap-server", brokers]
+    command += ["--election-type", "preferred", "--all-topic-partitions"]
+    with open(log, "wb") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise Trouble(f"kafka: electing leaders failed, {log} ends with\n{tail(log)}")
+
+
 def cluster_id(stack: Stack) -> str:
     """One id for all brokers of a stack, as `StorageTool random-uuid` writes it, decided before they start."""
     path = stack.directory / "kafka" / "cluster.id"

@@ -94,6 +94,14 @@ impl Ground {
         self.ask(&["up", "--only", piece]).await
     }
 
+    /// Moves the leaders of all partitions to the brokers they were planned on.
+    ///
+    /// # Errors
+    /// If Kafka does not follow.
+    pub async fn elect(&self) -> anyhow::Result<()> {
+        self.ask(&["elect"]).await
+    }
+
     /// Ends everything.
     ///
     /// # Errors

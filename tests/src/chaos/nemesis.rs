@@ -54,6 +54,8 @@ pub enum Kind {
     Storm,
     /// A broker is killed and started again.
     Broker,
+    /// A broker is asked to end: its leaders move away in order, and back when it is there again.
+    Leaders,
     /// A broker is stopped for seconds.
     BrokerStopped,
     /// A request of a kind is delayed, lost, held back or loses its answer.
@@ -69,7 +71,7 @@ pub enum Kind {
 }
 
 /// Everything that can be done, with its number, how often of a hundred, and a sentence.
-pub const KINDS: [(Kind, &str, u64, &str); 16] = [
+pub const KINDS: [(Kind, &str, u64, &str); 17] = [
     (Kind::Kill, "F01", 24, "kill -9 of one process"),
     (Kind::KillTwice, "F01", 8, "kill -9 twice, the second during the restore"),
     (Kind::KillService, "F01", 6, "kill -9 of all instances of a service"),
@@ -80,6 +82,7 @@ pub const KINDS: [(Kind, &str, u64, &str); 16] = [
     (Kind::Restart, "F03", 5, "SIGTERM and a new start"),
     (Kind::Storm, "F07", 3, "an instance leaves and joins again and again"),
     (Kind::Broker, "F04", 3, "kill -9 of a broker, and its restart"),
+    (Kind::Leaders, "F04", 2, "a broker is asked to end; leaders and coordinators move away and back"),
     (Kind::BrokerStopped, "F05", 2, "a broker is frozen for some seconds"),
     (
         Kind::Request,
@@ -234,6 +237,7 @@ async fn perform(house: &House, kind: Kind, mut dice: Dice) -> anyhow::Result<()
         Kind::Restart => restart(house, &choose(members, &mut dice)).await,
         Kind::Storm => storm(house, &mut dice).await,
         Kind::Broker => piece(house, kind, &broker(house, &mut dice), dice.between(0, 3_000)).await,
+        Kind::Leaders => leaders(house, &broker(house, &mut dice)).await,
         Kind::BrokerStopped => frozen(house, kind, &broker(house, &mut dice), dice.between(1_000, 9_000)).await,
         Kind::Request => request(house, &mut dice).await,
         Kind::ClickHouse => piece(house, kind, "clickhouse", dice.between(0, 4_000)).await,
@@ -402,6 +406,22 @@ async fn piece(house: &House, kind: Kind, piece: &str, away_ms: u64) -> anyhow::
         house.kills.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(away_ms)).await;
         house.ground.again(piece).await?;
+    }
+    house.timeline.end(no);
+    Ok(())
+}
+
+/// Asks a broker to end, starts it again, and gives it its leaders back.
+async fn leaders(house: &House, broker: &str) -> anyhow::Result<()> {
+    let what = format!("{} {broker} is asked to end: leaders move", number(Kind::Leaders));
+    let no = house.timeline.begin(&what, broker);
+    if house.ground.signal(broker, "-TERM").await.is_ok() {
+        wait_for(&format!("{broker} to end"), RESTARTED_MAX, || async {
+            house.ground.signal(broker, "-0").await.map_or(Ok(()), |()| Err("it runs".into()))
+        })
+        .await?;
+        house.ground.again(broker).await?;
+        house.ground.elect().await?;
     }
     house.timeline.end(no);
     Ok(())

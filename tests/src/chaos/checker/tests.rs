@@ -157,6 +157,20 @@ fn torn_repeated_and_unfounded_transactions_are_found() {
     assert!(torn.contains(&"I-03"), "{torn:?}");
     let twice = found(|e| of(e, "conversation.events", 1).source = Some(place("channel.inbound", 0)));
     assert_eq!(twice, ["I-02"]);
+    let told_to_all = |partition| {
+        found(move |e| {
+            let again = |no: usize, partition| {
+                let place = Place { partition, ..place("delivery.events", 90) };
+                let record = record(place, "claimed", Detail::Plain);
+                caused(record, self::place("delivery.accounts", 0), no, 1, 1)
+            };
+            let no = e.transactions.len();
+            e.transactions.extend(["weft.delivery.0/1/1".to_owned(), "weft.delivery.1/1/1".to_owned()]);
+            e.records.extend([again(no, 7), again(no + 1, partition)]);
+        })
+    };
+    assert!(!told_to_all(8).contains(&"I-02"), "each task reads it");
+    assert!(told_to_all(7).contains(&"I-02"), "the same task did so twice");
     let unfounded = found(|e| e.aborted.insert(place("channel.inbound", 0)));
     assert_eq!(unfounded, ["I-03"]);
     let letter = found(|e| {

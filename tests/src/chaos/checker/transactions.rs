@@ -3,8 +3,15 @@
 
 use std::collections::HashMap;
 
+use schemas::topics;
+
 use super::{Findings, story};
+
+use crate::chaos::collect::GROUPS;
 use crate::chaos::evidence::{Detail, Evidence, Part, Place, Record};
+
+/// Topics of one partition: it does not tell whose output a record is.
+const SHARED: [&str; 1] = [topics::DELIVERY_ACCOUNTS.name];
 
 pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     whole(evidence, findings);
@@ -53,13 +60,20 @@ fn whole(evidence: &Evidence, findings: &mut Findings) {
     }
 }
 
+/// What is read with the group has one transaction. What every task reads has one for each of them,
+/// told apart by the partition that its outputs go to.
 fn once(evidence: &Evidence, findings: &mut Findings) {
-    let mut first: HashMap<(&str, Place), &Record> = HashMap::new();
+    let mut first: HashMap<(&str, Place, Option<i32>), &Record> = HashMap::new();
     for record in &evidence.records {
         let (Some(source), Some(part)) = (record.source, record.part) else { continue };
-        let before = *first.entry((evidence.service_of(part), source)).or_insert(record);
+        let service = evidence.service_of(part);
+        let of_group = GROUPS.iter().any(|(name, topics)| *name == service && topics.contains(&source.topic));
+        if !of_group && SHARED.contains(&record.place.topic) {
+            continue;
+        }
+        let task = (!of_group).then_some(record.place.partition);
+        let before = *first.entry((service, source, task)).or_insert(record);
         if before.part.is_some_and(|before| before.transaction != part.transaction) {
-            let service = evidence.service_of(part);
             let what = format!("{service} processed {source} in two committed transactions, expected one");
             findings.wrong("I-02", what, story(evidence, &[before, record]));
         }
