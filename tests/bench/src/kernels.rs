@@ -99,8 +99,14 @@ impl<'a> Rooms<'a> {
     pub fn changes(&mut self) -> Vec<(&'static str, Vec<Change>)> {
         let drained = |table: &mut dyn stream::Stored| (table.name(), table.drain_changes());
         let changed = self.state.tables().into_iter().map(drained).collect();
-        self.state.tables().into_iter().for_each(stream::Stored::commit);
-        self.state.indexes().into_iter().for_each(stream::Derived::commit);
+        for table in self.state.tables() {
+            table.seal();
+            table.commit();
+        }
+        for index in self.state.indexes() {
+            index.seal();
+            index.commit();
+        }
         changed
     }
 

@@ -15,10 +15,17 @@ pub const NUMBER_HEADER: &str = "weft-n";
 /// Header: W3C trace context, handed from a record to what it causes.
 pub const TRACE_HEADER: &str = "traceparent";
 
+/// An output and what it goes back to.
+#[derive(Debug)]
+pub(crate) struct Caused {
+    pub(crate) output: Output,
+    pub(crate) source: Arc<str>,
+}
+
 /// Outputs, requests and counts of one transaction.
 #[derive(Debug)]
 pub(crate) struct Batch<R> {
-    pub(crate) outputs: Vec<Output>,
+    pub(crate) outputs: Vec<Caused>,
     pub(crate) requests: Vec<(i32, R)>,
     pub(crate) records: usize,
     pub(crate) read: BTreeMap<Arc<str>, u64>,
@@ -45,37 +52,26 @@ impl<R> Batch<R> {
         if out.records.is_empty() {
             return;
         }
-        let source = cause.name();
+        let source: Arc<str> = cause.name().into();
         for mut output in out.records {
-            output.headers.push((Cow::Borrowed(SOURCE_HEADER), source.clone().into_bytes()));
             let traced = output.headers.iter().any(|(name, _)| name == TRACE_HEADER);
             if let Some(trace) = cause.trace().filter(|_| !traced) {
                 output.headers.push((Cow::Borrowed(TRACE_HEADER), trace.to_vec()));
             }
-            self.outputs.push(output);
+            self.outputs.push(Caused { output, source: Arc::clone(&source) });
         }
     }
 
     /// Outputs by topic.
     pub(crate) fn written(&self) -> Vec<(&str, u64)> {
         let mut written: Vec<(&str, u64)> = Vec::new();
-        for output in &self.outputs {
+        for Caused { output, .. } in &self.outputs {
             match written.iter_mut().find(|(topic, _)| *topic == output.topic) {
                 Some((_, count)) => *count += 1,
                 None => written.push((&output.topic, 1)),
             }
         }
         written
-    }
-
-    /// Numbers the outputs, so that a checker can find a torn transaction.
-    pub(crate) fn number(&mut self, transaction: &str) {
-        let total = self.outputs.len();
-        for (i, output) in self.outputs.iter_mut().enumerate() {
-            let number = format!("{}/{total}", i + 1).into_bytes();
-            output.headers.push((Cow::Borrowed(TRANSACTION_HEADER), transaction.into()));
-            output.headers.push((Cow::Borrowed(NUMBER_HEADER), number));
-        }
     }
 }
 

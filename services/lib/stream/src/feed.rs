@@ -16,7 +16,11 @@ pub(crate) struct Feed {
     pub(crate) config: bool,
     pub(crate) paused: bool,
     buffer: VecDeque<Record>,
+    /// Handed on and not committed, the sealed ones first.
     taken: Vec<Record>,
+    /// So many of them are on their way in a transaction, which takes the position to `sealed_to`.
+    sealed: usize,
+    sealed_to: i64,
     next: i64,
     committed: i64,
     fetched: i64,
@@ -42,6 +46,8 @@ impl Feed {
             paused: false,
             buffer: VecDeque::new(),
             taken: Vec::new(),
+            sealed: 0,
+            sealed_to: start,
             next: start,
             committed: start,
             fetched: start,
@@ -106,18 +112,27 @@ impl Feed {
         self.taken.last()
     }
 
-    /// What this transaction has taken is done.
-    pub(crate) fn commit(&mut self) {
-        self.taken.clear();
-        self.committed = self.position();
-        self.next = self.committed;
+    /// What was taken so far goes into one transaction; what is taken from here does not.
+    pub(crate) fn seal(&mut self) {
+        self.sealed = self.taken.len();
+        self.sealed_to = self.position();
+        self.next = self.sealed_to;
     }
 
-    /// What this transaction has taken comes again.
+    /// What was sealed is done.
+    pub(crate) fn commit(&mut self) {
+        self.taken.drain(..self.sealed);
+        self.sealed = 0;
+        self.committed = self.sealed_to;
+    }
+
+    /// What was taken and is not done comes again, sealed or not.
     pub(crate) fn rollback(&mut self) {
         while let Some(record) = self.taken.pop() {
             self.buffer.push_front(record);
         }
+        self.sealed = 0;
+        self.sealed_to = self.committed;
         self.next = self.committed;
     }
 
@@ -126,14 +141,14 @@ impl Feed {
         if self.buffer.is_empty() { self.next.max(self.read_to) } else { self.next }
     }
 
-    /// Records taken since the last commit.
+    /// Records taken since the last seal.
     pub(crate) fn taken(&self) -> usize {
-        self.taken.len()
+        self.taken.len() - self.sealed
     }
 
-    /// Whether the position has moved since the last commit, be it past markers only.
+    /// Whether the position has moved since the last seal, be it past markers only.
     pub(crate) fn drifted(&self) -> bool {
-        self.position() > self.committed
+        self.position() > self.sealed_to
     }
 
     /// Offsets between the position and the last known high watermark, and the age of the head.
@@ -284,7 +299,32 @@ mod tests {
         feed.rollback();
         assert_eq!((feed.head().map(|r| r.offset), feed.position()), (Some(0), 0));
         feed.take();
+        feed.seal();
         feed.commit();
         assert_eq!((feed.head().map(|r| r.offset), feed.position()), (Some(1), 1));
+    }
+
+    #[test]
+    fn what_is_sealed_is_final_or_comes_again_with_all_that_was_taken_after_it() {
+        let filled = || {
+            let mut feed = feed("a");
+            for offset in 0..4 {
+                feed.push(record(&feed, offset, 1000 + offset));
+            }
+            feed.take();
+            feed.take();
+            feed.seal();
+            feed.take();
+            assert_eq!((feed.taken(), feed.position(), feed.drifted()), (1, 3, true));
+            feed
+        };
+        let mut done = filled();
+        done.commit();
+        assert_eq!((done.taken(), done.position()), (1, 3));
+        done.rollback();
+        assert_eq!((done.head().map(|r| r.offset), done.position(), done.drifted()), (Some(2), 2, false));
+        let mut back = filled();
+        back.rollback();
+        assert_eq!((back.head().map(|r| r.offset), back.position()), (Some(0), 0));
     }
 }

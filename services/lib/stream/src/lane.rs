@@ -48,14 +48,24 @@ pub(crate) struct Lane<S: Station> {
     pub(crate) feeds: Vec<Feed>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) outcomes: VecDeque<Returned<S::Outcome>>,
+    /// Worked and not committed, the sealed ones first.
     taken: Vec<Returned<S::Outcome>>,
     /// Claims whose outcome died with the last process are told with the first commit.
     restarted: bool,
     touched: bool,
+    sealed: Sealed,
     pub(crate) waits_for: Option<&'static str>,
     pub(crate) blocked: bool,
     unblocked: Stamp,
     brake: Brake,
+}
+
+/// What of a lane's work is on its way in a transaction.
+#[derive(Debug, Default)]
+struct Sealed {
+    outcomes: usize,
+    restarted: bool,
+    touched: bool,
 }
 
 impl<S: Station> Lane<S> {
@@ -69,6 +79,7 @@ impl<S: Station> Lane<S> {
             taken: Vec::new(),
             restarted: true,
             touched: false,
+            sealed: Sealed::default(),
             waits_for: None,
             blocked: false,
             unblocked: Stamp::now(),
@@ -215,39 +226,65 @@ impl<S: Station> Lane<S> {
         self.feeds.iter().map(Feed::buffered).sum()
     }
 
-    /// Records taken since the last commit.
+    /// Records taken since the last seal.
     pub(crate) fn taken(&self) -> usize {
         self.feeds.iter().map(Feed::taken).sum()
     }
 
-    /// Whether anything happened here since the last commit.
+    /// Whether anything happened here since the last seal.
     pub(crate) fn touched(&self) -> bool {
         self.touched
     }
 
-    /// Everything since the last commit is final, the positions of the inputs too.
-    pub(crate) fn commit(&mut self) {
-        self.feeds.iter_mut().for_each(Feed::commit);
-        self.settle();
+    /// What was worked so far goes into one transaction; what is worked from here does not.
+    pub(crate) fn seal(&mut self) {
+        self.feeds.iter_mut().for_each(Feed::seal);
+        self.seal_work();
     }
 
-    /// A turn that had nothing to commit is over: positions past markers are not committed yet.
-    pub(crate) fn settle(&mut self) {
-        self.task.commit();
-        self.taken.clear();
+    fn seal_work(&mut self) {
+        self.task.seal();
+        self.sealed = Sealed { outcomes: self.taken.len(), restarted: self.restarted, touched: self.touched };
         self.restarted = false;
         self.touched = false;
     }
 
-    /// Everything since the last commit comes again.
+    /// What was sealed is final, the positions of the inputs too.
+    pub(crate) fn commit(&mut self) {
+        self.feeds.iter_mut().for_each(Feed::commit);
+        self.commit_work();
+    }
+
+    fn commit_work(&mut self) {
+        self.task.commit();
+        self.taken.drain(..self.sealed.outcomes);
+        self.sealed = Sealed::default();
+    }
+
+    /// A turn that had nothing to commit is over: positions past markers are not committed yet.
+    pub(crate) fn settle(&mut self) {
+        self.seal_work();
+        self.commit_work();
+    }
+
+    /// The planted bug: the state stays as it is, whatever becomes of the transaction.
+    pub(crate) fn keep_state(&mut self) {
+        self.task.commit();
+        self.task.seal();
+        self.task.commit();
+    }
+
+    /// Everything that is not final comes again.
     pub(crate) fn rollback(&mut self) {
-        if self.touched {
+        self.feeds.iter_mut().for_each(Feed::rollback);
+        if self.touched || self.sealed.touched {
             self.task.rollback();
-            self.feeds.iter_mut().for_each(Feed::rollback);
             while let Some(returned) = self.taken.pop() {
                 self.outcomes.push_front(returned);
             }
+            self.restarted |= self.sealed.restarted;
             self.touched = false;
+            self.sealed = Sealed::default();
         }
     }
 }

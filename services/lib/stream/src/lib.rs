@@ -4,6 +4,7 @@ mod batch;
 mod brake;
 pub mod clock;
 mod commit;
+mod committer;
 pub mod faults;
 mod feed;
 mod follower;
@@ -31,6 +32,7 @@ mod task;
 pub mod testing;
 mod timestamp;
 mod watchdog;
+mod worker;
 
 pub use batch::{NUMBER_HEADER, SOURCE_HEADER, TRACE_HEADER, TRANSACTION_HEADER};
 pub use follower::{Follow, FollowFrom, Follower, FollowerSetup};

@@ -15,6 +15,7 @@ pub(crate) struct Metrics {
     dead_letters: IntCounterVec,
     transaction_seconds: HistogramVec,
     transactions: IntCounterVec,
+    overlapped: IntCounterVec,
     loop_seconds: CounterVec,
     lag_records: IntGaugeVec,
     lag_seconds: GaugeVec,
@@ -72,6 +73,11 @@ impl Metrics {
                 &TRANSACTION_SECONDS,
             )?,
             transactions: made.counter("transactions_total", "Transactions by end.", &["outcome"])?,
+            overlapped: made.counter(
+                "transactions_overlapped_total",
+                "Transactions during which the next batch was worked.",
+                &[],
+            )?,
             loop_seconds: made.register(CounterVec::new(
                 Opts::new("weft_loop_seconds_total", "Time of the loop threads, in seconds."),
                 &["service", "phase"],
@@ -135,6 +141,10 @@ impl Metrics {
     pub(crate) fn transaction(&self, outcome: &str, seconds: f64) {
         self.transactions.with_label_values(&[self.service.as_str(), outcome]).inc();
         self.transaction_seconds.with_label_values(&[&self.service]).observe(seconds);
+    }
+
+    pub(crate) fn overlapped(&self) {
+        self.overlapped.with_label_values(&[&self.service]).inc();
     }
 
     pub(crate) fn spent(&self, phase: Phase, seconds: f64) {

@@ -2,24 +2,26 @@
 //!
 //! The loop never polls while a transaction is open. So the rebalance callback, which only polling
 //! can run, never meets open work, and a transaction never spans a rebalance.
+//!
+//! With a backlog, a batch is written and committed while the next one, read before, is worked: the
+//! state knows which changes are sealed in the transaction, and both are taken back if it fails.
 
-use crate::batch::Batch;
+use crate::Reject;
 use crate::clock::{self, Stamp};
+use crate::commit::Ended;
+use crate::committer::{Carried, Committer};
 use crate::faults::Point;
-use crate::feed::Feed;
 use crate::journal::Journal;
 use crate::kafka::consumer::{Member, Probe, Reader, Rebalance};
-use crate::kafka::producer::TxnProducer;
 use crate::kafka::{Fault, Record};
-use crate::lane::{Budget, Failure, Lane, Moment, Poison};
+use crate::lane::{Failure, Lane, Poison};
 use crate::metrics::{Metrics, Phase};
 use crate::planted::Planted;
 use crate::progress::Tracked;
 use crate::reply::Returned;
 use crate::run::Shared;
 use crate::station::{Performer, Station};
-use crate::watchdog::Watchdog;
-use crate::{Reject, Timestamp};
+use crate::worker::{Worked, Worker};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -43,8 +45,9 @@ pub(crate) struct Slot<S: Station, P: Performer<S>> {
     pub(crate) renewed_ms: Arc<AtomicI64>,
     /// Whether the configuration topics were read to where they ended at the assignment.
     pub(crate) configured: bool,
-    pub(crate) producer: TxnProducer,
-    pub(crate) watchdog: Watchdog,
+    pub(crate) committer: Committer<S, P>,
+    /// Worked and sealed; written while the next batch is worked.
+    pub(crate) pending: Option<Carried<S::Request>>,
     pub(crate) journal: Journal,
     pub(crate) wake: Way<()>,
     pub(crate) outcomes: Way<Returned<S::Outcome>>,
@@ -52,9 +55,7 @@ pub(crate) struct Slot<S: Station, P: Performer<S>> {
     pub(crate) poison: Option<Poison>,
     pub(crate) alone: usize,
     pub(crate) aborts: u32,
-    pub(crate) transactions: u64,
     turns: usize,
-    pub(crate) started: Timestamp,
     pub(crate) watermarks_at: Stamp,
     pub(crate) gauges_at: Stamp,
     pub(crate) drift_at: Stamp,
@@ -68,11 +69,9 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         let id = shared.service.slot_id(number);
         let tracked = shared.progress.track(id.clone());
         tracked.waits_for("its producer");
-        let watchdog = Watchdog::start(id.clone()).map_err(|e| Fault::Fatal(e.to_string()))?;
         let wake = bounded(1);
         let settings = &shared.settings;
-        let limit = Duration::from_millis(settings.transaction_timeout_ms * 18);
-        let producer = watchdog.watch("init_transactions", limit, || TxnProducer::connect(settings, &id))?;
+        let committer = Committer::connect(&shared, &id)?;
         let inputs = &shared.inputs;
         let config = (!inputs.config.is_empty())
             .then(|| Reader::new(settings, &id, &inputs.config, Some(wake.0.clone())))
@@ -88,8 +87,8 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             lanes: Vec::new(),
             configured: true,
             renewed_ms: Arc::new(AtomicI64::new(clock::now().as_ms())),
-            producer,
-            watchdog,
+            committer,
+            pending: None,
             wake,
             outcomes: unbounded(),
             open: Arc::default(),
@@ -97,9 +96,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             poison: None,
             alone: 0,
             aborts: 0,
-            transactions: 0,
             turns: 0,
-            started: clock::now(),
             watermarks_at: now,
             gauges_at: now,
             drift_at: now,
@@ -114,8 +111,12 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         while !self.shared.shutdown.requested() {
             self.turn()?;
         }
+        if let Some(pending) = self.pending.take() {
+            let ended = self.committer.transact(&pending, &self.member);
+            self.settle(pending, ended)?;
+        }
         self.digest("left");
-        let Self { watchdog, member, producer, lanes, id, .. } = self;
+        let Self { committer: Committer { watchdog, producer, .. }, member, lanes, id, .. } = self;
         lanes.iter().for_each(|lane| lane.lease.end());
         watchdog.watch("close", Duration::from_secs(7), || drop((member, producer)));
         tracing::info!(slot = id, "finished");
@@ -130,26 +131,68 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             self.follow(rebalance)?;
         }
         let mut stamp = self.member.stamp();
-        self.collect()?;
+        let full = self.collect()?;
         if self.member.rebalancing() || self.member.lost() {
             return Ok(());
         }
         self.hit(Point::AfterCollect)?;
-        let began = Stamp::now();
-        let worked = self.work_noted()?;
-        self.metrics().spent(Phase::Process, began.elapsed().as_secs_f64());
-        match worked {
-            Ok(batch) => {
+        match self.work()? {
+            None => {}
+            Some(Ok(batch)) => {
                 self.hit(Point::AfterApply)?;
                 if self.plants(Planted::BatchAcrossRebalance) {
                     self.wait_rebalance_out()?;
                     stamp = self.member.stamp();
                 }
-                self.finish(batch, stamp.as_ref())?;
+                let more = full || self.lanes.iter().any(Lane::ready);
+                self.finish(batch, stamp, more)?;
             }
-            Err(failure) => self.recover(failure)?,
+            Some(Err(failure)) => self.recover(failure)?,
         }
         self.look_around()
+    }
+
+    /// Works what is here, while what is pending is committed; `None` if both were taken back.
+    fn work(&mut self) -> Result<Option<Worked<S::Request>>, Fault> {
+        while let Ok(returned) = self.outcomes.1.try_recv() {
+            let lane = self.lanes.iter_mut().find(|lane| lane.partition == returned.partition);
+            if let Some(lane) = lane {
+                lane.outcomes.push_back(returned);
+            }
+        }
+        let limit = match (self.crowded(), self.alone) {
+            (true, _) => 0,
+            (false, 0) if !self.journal.is_careful() => self.shared.settings.batch_records_max,
+            (false, _) => 1,
+        };
+        let pending = self.pending.take();
+        let Self { committer, member, lanes, shared, journal, poison, turns, .. } = self;
+        let mut worker = Worker { lanes, shared, journal, poison: poison.as_ref(), limit, turn: *turns };
+        let Some(pending) = pending else { return worker.work().map(Some) };
+        let member: &Member = member;
+        let (pending, ended, worked) = std::thread::scope(|scope| {
+            let commit = move || {
+                let ended = committer.transact(&pending, member);
+                (pending, ended)
+            };
+            let thread = std::thread::Builder::new().name("commit".to_owned());
+            let committing = thread.spawn_scoped(scope, commit).map_err(|error| Fault::Fatal(error.to_string()))?;
+            let worked = worker.work();
+            let (pending, ended) = committing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok((pending, ended, worked))
+        })?;
+        self.metrics().overlapped();
+        match self.settle(pending, ended)? {
+            Ended::Committed => worked.map(Some),
+            Ended::TakenBack => Ok(None),
+        }
+    }
+
+    /// What is pending can no longer be committed.
+    fn give_up_pending(&mut self) {
+        if self.pending.take().is_some() {
+            self.roll_back();
+        }
     }
 
     /// What the group has decided.
@@ -158,6 +201,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         if !self.plants(Planted::LeaseNeverEnds) {
             self.lanes.iter().for_each(|lane| lane.lease.end());
         }
+        self.give_up_pending();
         self.digest("left");
         self.lanes.clear();
         self.poison = None;
@@ -177,8 +221,8 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         }
     }
 
-    /// Fills the feeds: small and quick when quiet, large when busy.
-    fn collect(&mut self) -> Result<(), Fault> {
+    /// Fills the feeds: small and quick when quiet, large when busy. Whether more is likely to be there.
+    fn collect(&mut self) -> Result<bool, Fault> {
         let settings = &self.shared.settings;
         // What could be worked on already is not added to: reading runs a batch ahead, not twenty.
         let ready: usize = self.lanes.iter().filter(|lane| lane.ready()).map(Lane::buffered).sum();
@@ -188,19 +232,25 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         let linger = Duration::from_millis(settings.linger_ms);
         let began = Stamp::now();
         let (mut records, mut bytes, mut waited) = (0, 0, Duration::ZERO);
+        let mut full = false;
         let mut last = began;
         while records < records_max && bytes < bytes_max {
             if let Some(record) = self.member.poll()? {
                 (records, bytes) = (records + 1, bytes + record.size());
                 self.deliver(record)?;
                 last = Stamp::now();
-                if last.since(began) >= interval {
+                full = last.since(began) >= interval;
+                if full {
                     break;
                 }
                 continue;
             }
             records += self.collect_config()?;
-            let limit = if records > 0 { linger } else { self.quiet() };
+            let limit = match (&self.pending, records) {
+                (Some(_), _) => Duration::ZERO,
+                (None, 0) => self.quiet(),
+                (None, _) => linger,
+            };
             let left = limit.saturating_sub(last.elapsed());
             let over = began.elapsed() >= interval && records > 0;
             if left.is_zero() || over || self.interrupted() {
@@ -216,7 +266,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         let busy = began.elapsed().saturating_sub(waited);
         self.metrics().spent(Phase::Collect, busy.as_secs_f64());
         self.metrics().spent(Phase::Idle, waited.as_secs_f64());
-        Ok(())
+        Ok(full || records >= records_max || bytes >= bytes_max)
     }
 
     /// How long to wait for a first record.
@@ -274,45 +324,6 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         Ok(records)
     }
 
-    /// Intake, rules and outlets, in memory only.
-    fn work(&mut self) -> Result<Batch<S::Request>, Failure> {
-        while let Ok(returned) = self.outcomes.1.try_recv() {
-            let lane = self.lanes.iter_mut().find(|lane| lane.partition == returned.partition);
-            if let Some(lane) = lane {
-                lane.outcomes.push_back(returned);
-            }
-        }
-        let moment = Moment { clock: clock::now(), slack_ms: self.shared.settings.merge_slack_ms };
-        let is_careful = self.journal.is_careful();
-        let limit = match (self.crowded(), self.alone) {
-            (true, _) => 0,
-            (false, 0) if !is_careful => self.shared.settings.batch_records_max,
-            (false, _) => 1,
-        };
-        let journal = is_careful.then_some(&self.journal);
-        let mut batch = Batch::new();
-        let lanes = self.lanes.len();
-        let turned = |i: usize| (self.turns + i) % lanes;
-        let held: Vec<usize> = (0..lanes).map(|i| self.lanes[turned(i)].buffered()).collect();
-        for (i, records) in shares(limit, &held).into_iter().enumerate() {
-            let budget = Budget { records, poison: self.poison.as_ref(), journal };
-            let lane = &mut self.lanes[turned(i)];
-            lane.work(&self.shared.station, moment, &budget, &mut batch)?;
-        }
-        Ok(batch)
-    }
-
-    /// Works with the crash journal open: a death in between is remembered.
-    fn work_noted(&mut self) -> Result<Result<Batch<S::Request>, Failure>, Fault> {
-        if self.shared.settings.state_dir.is_some() && !self.journal.is_careful() {
-            let feeds = self.lanes.iter().flat_map(|lane| &lane.feeds);
-            self.journal.batch(&feeds.filter_map(Feed::span).collect::<Vec<_>>())?;
-        }
-        let worked = self.work();
-        self.journal.worked()?;
-        Ok(worked)
-    }
-
     /// A turn whose work panicked: nothing was sent. The same records come again, one by one.
     fn recover(&mut self, failure: Failure) -> Result<(), Fault> {
         let (coordinates, detail) = match failure {
@@ -355,46 +366,5 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
 
     pub(crate) fn open_requests(&self) -> usize {
         self.open.load(Ordering::Relaxed)
-    }
-}
-
-/// How many records each lane may take of `limit` together, by how many it holds: evenly, and what
-/// one lane does not need goes to the others. A lane that holds none may look at its deadlines.
-fn shares(limit: usize, held: &[usize]) -> Vec<usize> {
-    let mut shares = vec![0; held.len()];
-    let mut left = limit;
-    loop {
-        let hungry = shares.iter().zip(held).filter(|(share, held)| share < held).count();
-        if hungry == 0 || left == 0 {
-            break;
-        }
-        let fair = left.div_ceil(hungry);
-        for (share, held) in shares.iter_mut().zip(held) {
-            let more = fair.min(held - *share).min(left);
-            *share += more;
-            left -= more;
-        }
-    }
-    if limit > 0 {
-        shares.iter_mut().zip(held).filter(|(_, held)| **held == 0).for_each(|(share, _)| *share = 1);
-    }
-    shares
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_one_lane_does_not_need_goes_to_the_others() {
-        assert_eq!(shares(5000, &[20_000, 20_000]), [2500, 2500]);
-        assert_eq!(shares(5000, &[20_000, 0, 100, 0]), [4900, 1, 100, 1]);
-        assert_eq!(shares(5000, &[10, 20]), [10, 20]);
-    }
-
-    #[test]
-    fn one_record_at_a_time_is_one_record_in_all() {
-        assert_eq!(shares(1, &[0, 7, 7]), [1, 1, 0]);
-        assert_eq!(shares(0, &[0, 7]), [0, 0]);
     }
 }

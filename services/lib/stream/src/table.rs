@@ -23,12 +23,15 @@ const ROW_VERSION: u8 = 1;
 pub trait Stored: Send {
     /// The table's name, as in `weft-<service>-<name>-changelog`.
     fn name(&self) -> &'static str;
-    /// Each row changed since the last commit, once, in key order; rows that came and went
-    /// again in between are not among them. Repeatable until [`Stored::commit`].
+    /// Each row changed since the last seal, once, in key order; rows that came and went
+    /// again in between are not among them. Repeatable until [`Stored::seal`].
     fn drain_changes(&mut self) -> Vec<Change>;
-    /// Makes the changes since the last commit final.
+    /// What changed so far is on its way in a transaction; what changes from here is not. Never
+    /// twice without a commit or rollback in between.
+    fn seal(&mut self);
+    /// Makes what was sealed final.
     fn commit(&mut self);
-    /// Takes the changes since the last commit back.
+    /// Takes everything back that is not final, sealed or not.
     fn rollback(&mut self);
     /// Forgets which rows the last `apply` touched.
     fn settle(&mut self);
@@ -47,9 +50,11 @@ pub trait Stored: Send {
 
 /// What the runtime does with an index.
 pub trait Derived: Send {
-    /// Makes the changes since the last commit final.
+    /// As [`Stored::seal`].
+    fn seal(&mut self);
+    /// As [`Stored::commit`].
     fn commit(&mut self);
-    /// Takes the changes since the last commit back.
+    /// As [`Stored::rollback`].
     fn rollback(&mut self);
     /// Number of entries.
     fn rows(&self) -> usize;
@@ -72,7 +77,10 @@ pub struct RowError {
 pub struct Table<K, V> {
     name: &'static str,
     rows: BTreeMap<K, V>,
+    /// Rows as they were at the last seal.
     undo: BTreeMap<K, Option<V>>,
+    /// Rows as they were at the last commit, where a seal came since.
+    sealed: BTreeMap<K, Option<V>>,
     touched: Vec<K>,
     restoring: Vec<(K, Option<V>)>,
     /// So many rows of a restore are looked through for keys that came again.
@@ -89,6 +97,7 @@ impl<K, V> Table<K, V> {
             name,
             rows: BTreeMap::new(),
             undo: BTreeMap::new(),
+            sealed: BTreeMap::new(),
             touched: Vec::new(),
             restoring: Vec::new(),
             packed_at: PACKED_MIN,
@@ -183,17 +192,24 @@ where
         self.undo.iter().filter_map(changed).collect()
     }
 
+    fn seal(&mut self) {
+        debug_assert!(self.sealed.is_empty(), "sealed twice");
+        self.sealed = std::mem::take(&mut self.undo);
+    }
+
     fn commit(&mut self) {
-        self.undo.clear();
-        self.touched.clear();
+        self.sealed.clear();
     }
 
     fn rollback(&mut self) {
-        for (key, old) in std::mem::take(&mut self.undo) {
-            match old {
-                Some(value) => self.rows.insert(key, value),
-                None => self.rows.remove(&key),
-            };
+        // The later changes first: what they found may be of the earlier ones.
+        for undo in [&mut self.undo, &mut self.sealed] {
+            for (key, old) in std::mem::take(undo) {
+                match old {
+                    Some(value) => self.rows.insert(key, value),
+                    None => self.rows.remove(&key),
+                };
+            }
         }
         self.touched.clear();
     }
@@ -228,7 +244,9 @@ where
     fn clear(&mut self) {
         self.rows.clear();
         self.restoring.clear();
-        self.commit();
+        self.undo.clear();
+        self.sealed.clear();
+        self.touched.clear();
     }
 
     fn dump(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -254,7 +272,10 @@ fn keep_last<K: Ord, V>(rows: &mut Vec<(K, V)>) {
 #[derive(Debug)]
 pub struct Index<T> {
     entries: BTreeSet<T>,
+    /// Changes since the last commit.
     undo: Vec<Undo<T>>,
+    /// So many of them are sealed.
+    sealed: usize,
 }
 
 #[derive(Debug)]
@@ -266,7 +287,7 @@ enum Undo<T> {
 impl<T> Index<T> {
     /// An empty index.
     pub const fn new() -> Self {
-        Self { entries: BTreeSet::new(), undo: Vec::new() }
+        Self { entries: BTreeSet::new(), undo: Vec::new(), sealed: 0 }
     }
 
     /// Number of entries.
@@ -317,6 +338,7 @@ impl<T: Ord + Clone> Index<T> {
     pub fn fill(&mut self, entries: impl Iterator<Item = T>) {
         self.entries = entries.collect();
         self.undo.clear();
+        self.sealed = 0;
     }
 
     /// Whether the entry is there.
@@ -341,8 +363,13 @@ impl<'a, T> IntoIterator for &'a Index<T> {
 }
 
 impl<T: Ord + Clone + Send> Derived for Index<T> {
+    fn seal(&mut self) {
+        self.sealed = self.undo.len();
+    }
+
     fn commit(&mut self) {
-        self.undo.clear();
+        self.undo.drain(..self.sealed);
+        self.sealed = 0;
     }
 
     fn rollback(&mut self) {
@@ -352,6 +379,7 @@ impl<T: Ord + Clone + Send> Derived for Index<T> {
                 Undo::Removed(entry) => self.entries.insert(entry),
             };
         }
+        self.sealed = 0;
     }
 
     fn rows(&self) -> usize {
@@ -361,6 +389,7 @@ impl<T: Ord + Clone + Send> Derived for Index<T> {
     fn clear(&mut self) {
         self.entries.clear();
         self.undo.clear();
+        self.sealed = 0;
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) struct Task<M: Machine> {
     own: Table<String, i64>,
     now: Timestamp,
     offsets: BTreeMap<String, i64>,
+    sealed: (Timestamp, BTreeMap<String, i64>),
     committed: (Timestamp, BTreeMap<String, i64>),
 }
 
@@ -36,6 +37,7 @@ impl<M: Machine> Task<M> {
             own: Table::new(TASK_TABLE),
             now: Timestamp::ZERO,
             offsets: BTreeMap::new(),
+            sealed: (Timestamp::ZERO, BTreeMap::new()),
             committed: (Timestamp::ZERO, BTreeMap::new()),
         }
     }
@@ -101,7 +103,7 @@ impl<M: Machine> Task<M> {
         Broken { now: self.now, detail }
     }
 
-    /// Each changed row once, by table. The runtime's own rows go along with other changes or
+    /// Each row changed since the last seal once, by table. The runtime's own rows go along with other changes or
     /// with outputs, never for their own sake.
     pub(crate) fn changes(&mut self, has_outputs: bool) -> Vec<(&'static str, Vec<Change>)> {
         let mut changes: Vec<(&'static str, Vec<Change>)> = Vec::new();
@@ -127,17 +129,26 @@ impl<M: Machine> Task<M> {
         }
     }
 
-    /// Makes everything since the last commit final.
+    /// Everything so far goes into one transaction; what comes from here does not.
+    pub(crate) fn seal(&mut self) {
+        self.sealed = (self.now, self.offsets.clone());
+        self.own.seal();
+        self.state.tables().into_iter().for_each(Stored::seal);
+        self.state.indexes().into_iter().for_each(Derived::seal);
+    }
+
+    /// Makes what was sealed final.
     pub(crate) fn commit(&mut self) {
-        self.committed = (self.now, self.offsets.clone());
+        self.committed.clone_from(&self.sealed);
         self.own.commit();
         self.state.tables().into_iter().for_each(Stored::commit);
         self.state.indexes().into_iter().for_each(Derived::commit);
     }
 
-    /// Takes everything since the last commit back, task time and positions included.
+    /// Takes everything back that is not final, task time and positions included.
     pub(crate) fn rollback(&mut self) {
         (self.now, self.offsets) = self.committed.clone();
+        self.sealed.clone_from(&self.committed);
         self.own.rollback();
         self.state.tables().into_iter().for_each(Stored::rollback);
         self.state.indexes().into_iter().for_each(Derived::rollback);
@@ -165,6 +176,7 @@ impl<M: Machine> Task<M> {
             }
         }
         self.state.rebuild();
+        self.seal();
         self.commit();
         self.state.check(Scope::All).map_err(|detail| self.broken(detail))
     }

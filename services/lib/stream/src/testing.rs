@@ -5,6 +5,9 @@ use crate::task::{Dump, Task};
 use crate::{Scope, Timestamp};
 use std::collections::BTreeMap;
 
+/// For what is worked beside a transaction that is not committed yet.
+const HOUR_MS: i64 = 3_600_000;
+
 /// One task and its recorded changelog. Every call is a transaction of its own; invariants are
 /// checked over the whole state after each.
 pub struct TaskDriver<M: Machine> {
@@ -33,13 +36,30 @@ impl<M: Machine> TaskDriver<M> {
         effects.unwrap_or_else(|broken| fail(&broken.to_string()))
     }
 
-    /// As [`TaskDriver::apply`], but the transaction is aborted; the state must be as before.
+    /// As [`TaskDriver::apply`], but the transaction is aborted, after an hour's deadlines were worked
+    /// beside it; the state must be as before.
     pub fn apply_aborted(&mut self, event: M::Event, now: Timestamp) -> Vec<M::Effect> {
         let before = self.task.dump();
         let effects = self.task.apply(&self.machine, event, now);
+        self.task.seal();
+        let later = self.task.fire(&self.machine, now.plus_ms(HOUR_MS));
         self.task.rollback();
         assert_same("after an abort", &before, &self.task.dump());
-        effects.unwrap_or_else(|broken| fail(&broken.to_string()))
+        later.and(effects).unwrap_or_else(|broken| fail(&broken.to_string()))
+    }
+
+    /// As [`TaskDriver::apply`], but before its transaction is committed `next` is worked, an hour
+    /// later, and then taken back; the state must be as after the event alone.
+    pub fn apply_beside(&mut self, event: M::Event, next: M::Event, now: Timestamp) -> Vec<M::Effect> {
+        let effects = self.task.apply(&self.machine, event, now);
+        self.write();
+        self.task.seal();
+        let before = self.task.dump();
+        let later = self.task.apply(&self.machine, next, now.plus_ms(HOUR_MS));
+        self.task.commit();
+        self.task.rollback();
+        assert_same("after an abort beside a commit", &before, &self.task.dump());
+        later.and(effects).unwrap_or_else(|broken| fail(&broken.to_string()))
     }
 
     /// Throws the state away and builds it again from the changelog alone; it must be the same.
@@ -81,6 +101,15 @@ impl<M: Machine> TaskDriver<M> {
     }
 
     fn commit(&mut self) {
+        self.write();
+        self.task.seal();
+        self.task.commit();
+        if let Err(detail) = self.task.state().check(Scope::All) {
+            fail(&format!("broken invariant at {}: {detail}", self.task.now()))
+        }
+    }
+
+    fn write(&mut self) {
         for (table, rows) in self.task.changes(true) {
             for (key, value) in rows {
                 match value {
@@ -88,10 +117,6 @@ impl<M: Machine> TaskDriver<M> {
                     None => self.changelog.remove(&(table, key)),
                 };
             }
-        }
-        self.task.commit();
-        if let Err(detail) = self.task.state().check(Scope::All) {
-            fail(&format!("broken invariant at {}: {detail}", self.task.now()))
         }
     }
 }

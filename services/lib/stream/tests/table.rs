@@ -142,10 +142,52 @@ fn an_aborted_event_leaves_no_trace() {
 }
 
 #[test]
+fn what_is_worked_beside_a_commit_is_taken_back_alone_or_with_it() {
+    let a = || "a".to_owned();
+    let sealed = || {
+        let (mut table, mut index) = (Table::<String, i64>::new("t"), Index::<i64>::new());
+        table.put(a(), 1);
+        index.insert(1);
+        table.seal();
+        index.seal();
+        table.put(a(), 2);
+        table.put("b".to_owned(), 1);
+        index.remove(&1);
+        index.insert(2);
+        assert_eq!(table.drain_changes().len(), 2, "only what came after the seal");
+        (table, index)
+    };
+    let (mut table, mut index) = sealed();
+    table.commit();
+    index.commit();
+    table.rollback();
+    index.rollback();
+    assert_eq!(table.iter().collect::<Vec<_>>(), [(&a(), &1)]);
+    assert_eq!(index.iter().collect::<Vec<_>>(), [&1]);
+    let (mut table, mut index) = sealed();
+    table.rollback();
+    index.rollback();
+    assert!(table.is_empty() && index.is_empty());
+}
+
+#[test]
+fn an_event_worked_beside_a_commit_leaves_no_trace_when_it_is_taken_back() {
+    let mut driver = TaskDriver::new(Alarm);
+    driver.apply(Event::Set("a", 100), at(1000));
+    let fired = driver.apply_beside(Event::Set("b", 50), Event::Set("b", 70), at(2000));
+    assert_eq!(fired, [(at(1100), "a".to_owned())]);
+    assert_eq!((driver.now(), driver.next_deadline()), (at(2000), Some(at(2050))));
+    driver.crash_and_restore();
+    assert_eq!(driver.advance_to(at(3000)), [(at(2050), "b".to_owned())]);
+}
+
+#[test]
 fn a_row_changed_often_is_written_once_and_a_passing_one_never() {
     let mut table: Table<String, i64> = Table::new("t");
     table.put("a".to_owned(), 1);
+    table.seal();
     table.commit();
+    table.settle();
     *table.get_mut(&"a".to_owned()).unwrap() += 1;
     table.put("a".to_owned(), 7);
     table.put("b".to_owned(), 1);

@@ -70,6 +70,8 @@ pub enum Count {
 pub struct Counts {
     counts: BTreeMap<Count, i64>,
     undo: Vec<(Count, i64)>,
+    /// So many changes are sealed.
+    sealed: usize,
 }
 
 impl Counts {
@@ -100,14 +102,20 @@ impl Counts {
 }
 
 impl Derived for Counts {
+    fn seal(&mut self) {
+        self.sealed = self.undo.len();
+    }
+
     fn commit(&mut self) {
-        self.undo.clear();
+        self.undo.drain(..self.sealed);
+        self.sealed = 0;
     }
 
     fn rollback(&mut self) {
         for (what, by) in std::mem::take(&mut self.undo).into_iter().rev() {
             self.shift(&what, -by);
         }
+        self.sealed = 0;
     }
 
     fn rows(&self) -> usize {
@@ -117,6 +125,7 @@ impl Derived for Counts {
     fn clear(&mut self) {
         self.counts.clear();
         self.undo.clear();
+        self.sealed = 0;
     }
 }
 

@@ -360,10 +360,14 @@ fn aborts_crashes_and_small_steps_change_nothing() {
         let (script, expected, mut plain) = run(seed);
         let (mut troubled, mut dice, mut found) = (TaskDriver::new(Routing), Dice(seed + 1000), Vec::new());
         for (event, now) in script {
-            match dice.roll(4) {
+            match dice.roll(5) {
                 0 => troubled.crash_and_restore(),
                 1 => drop(troubled.apply_aborted(event.clone(), now)),
                 2 => found.extend(troubled.advance_to(now)),
+                3 => {
+                    found.extend(troubled.apply_beside(event.clone(), event, now));
+                    continue;
+                }
                 _ => {}
             }
             found.extend(troubled.apply(event, now));

@@ -79,10 +79,14 @@ fn aborts_crashes_and_small_steps_change_nothing() {
         let (mut expected, mut found) = (Vec::new(), Vec::new());
         for (event, now) in script {
             expected.extend(plain.apply(event.clone(), now));
-            match dice.roll(4) {
+            match dice.roll(5) {
                 0 => troubled.crash_and_restore(),
                 1 => drop(troubled.apply_aborted(event.clone(), now)),
                 2 => found.extend(troubled.advance_to(now)),
+                3 => {
+                    found.extend(troubled.apply_beside(event.clone(), event, now));
+                    continue;
+                }
                 _ => {}
             }
             found.extend(troubled.apply(event, now));

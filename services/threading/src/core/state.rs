@@ -385,6 +385,7 @@ impl stream::State for Threads {
 struct Tally {
     counts: BTreeMap<NameNo, i64>,
     undo: BTreeMap<NameNo, i64>,
+    sealed: BTreeMap<NameNo, i64>,
 }
 
 impl Tally {
@@ -398,12 +399,17 @@ impl Tally {
 }
 
 impl Derived for Tally {
+    fn seal(&mut self) {
+        self.sealed = std::mem::take(&mut self.undo);
+    }
+
     fn commit(&mut self) {
-        self.undo.clear();
+        self.sealed.clear();
     }
 
     fn rollback(&mut self) {
         self.counts.append(&mut self.undo);
+        self.counts.append(&mut self.sealed);
     }
 
     fn rows(&self) -> usize {
@@ -413,6 +419,7 @@ impl Derived for Tally {
     fn clear(&mut self) {
         self.counts.clear();
         self.undo.clear();
+        self.sealed.clear();
     }
 }
 

@@ -3,6 +3,7 @@
 use super::client::{self, log};
 use super::consumer::{GroupStamp, offsets};
 use super::{Fault, Spot};
+use crate::batch::{NUMBER_HEADER, SOURCE_HEADER, TRANSACTION_HEADER};
 use crate::clock::Stamp;
 use crate::{KafkaSettings, Output};
 use rdkafka::client::ClientContext;
@@ -206,6 +207,15 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) payload: Option<&'a [u8]>,
     pub(crate) headers: &'a [(Cow<'static, str>, Vec<u8>)],
+    pub(crate) origin: Option<Origin<'a>>,
+}
+
+/// What the runtime's headers say of an output.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) transaction: &'a str,
+    pub(crate) number: &'a str,
 }
 
 impl<'a> Outgoing<'a> {
@@ -216,6 +226,7 @@ impl<'a> Outgoing<'a> {
             key: &output.key,
             payload: output.payload.as_deref(),
             headers: &output.headers,
+            origin: None,
         }
     }
 
@@ -223,15 +234,21 @@ impl<'a> Outgoing<'a> {
         let mut record = BaseRecord::to(self.topic).key(self.key);
         record.partition = self.partition;
         record.payload = self.payload;
-        record.headers = native(self.headers);
+        record.headers = native(self.headers, self.origin);
         record
     }
 }
 
-fn native(headers: &[(Cow<'static, str>, Vec<u8>)]) -> Option<OwnedHeaders> {
-    (!headers.is_empty()).then(|| {
-        let empty = OwnedHeaders::new_with_capacity(headers.len());
-        headers.iter().fold(empty, |all, (key, value)| all.insert(Header { key, value: Some(value.as_slice()) }))
+fn native(headers: &[(Cow<'static, str>, Vec<u8>)], origin: Option<Origin<'_>>) -> Option<OwnedHeaders> {
+    let given = headers.iter().map(|(key, value)| (&**key, value.as_slice()));
+    let ours = origin.into_iter().flat_map(|origin| {
+        let Origin { source, transaction, number } = origin;
+        [(SOURCE_HEADER, source), (TRANSACTION_HEADER, transaction), (NUMBER_HEADER, number)]
+    });
+    let ours = ours.map(|(key, value)| (key, value.as_bytes()));
+    (!headers.is_empty() || origin.is_some()).then(|| {
+        let empty = OwnedHeaders::new_with_capacity(headers.len() + 3);
+        given.chain(ours).fold(empty, |all, (key, value)| all.insert(Header { key, value: Some(value) }))
     })
 }
 
@@ -271,7 +288,7 @@ impl PlainProducer {
             let mut record = FutureRecord::to(&output.topic).key(output.key.as_slice());
             record.partition = output.partition;
             record.payload = output.payload.as_deref();
-            record.headers = native(&output.headers);
+            record.headers = native(&output.headers, None);
             let error = match self.producer.send_result(record) {
                 Ok(report) => return Ok(report),
                 Err((error, _)) => error,

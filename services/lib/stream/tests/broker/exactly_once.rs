@@ -40,6 +40,33 @@ fn aborted_work_is_never_seen_and_is_done_again() {
 }
 
 #[test]
+fn what_is_worked_beside_a_commit_is_taken_back_with_it_or_alone() {
+    let cluster = Cluster::new("beside", 2);
+    let mut sent = lines("add a 1", 2_000);
+    sent.insert(777, "explode".to_owned());
+    cluster.send("in", "a", &sent);
+    let faults = "after_begin:4=abort,after_drain:7=abort,after_offsets:11=abort,after_drain:23=abort";
+    let small = KafkaSettings { batch_records_max: 25, ..cluster.faulty(faults) };
+    let running = cluster.start_with(small);
+    assert_eq!(cluster.wait_for_texts("out", 2_000), totals(1, 2_000));
+    let overlapped = running.counted("weft_transactions_overlapped_total");
+    running.stop().unwrap();
+    assert!(overlapped > 20, "{overlapped} transactions had work beside them");
+    assert_eq!(cluster.texts("out"), totals(1, 2_000));
+    assert_eq!(
+        cluster.texts("in.dlq"),
+        [format!("{}-{}@777 panic attempt 3", cluster.topic("in"), partition(&cluster))]
+    );
+}
+
+/// Where the records of key `a` are.
+fn partition(cluster: &Cluster) -> String {
+    let source = &cluster.read("out")[0].headers["weft-src"];
+    let (spot, _) = source.rsplit_once('@').unwrap();
+    spot.rsplit_once('-').unwrap().1.to_owned()
+}
+
+#[test]
 fn a_changed_row_is_written_once_a_transaction() {
     let cluster = Cluster::new("rows", 1);
     cluster.send("in", "a", &lines("add a 1", 1000));
