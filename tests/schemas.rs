@@ -81,6 +81,7 @@ fn subjects() -> Vec<Subject> {
         subject::<RoutingCommand>(Some(RoutingCommandKind::NAMES)),
         subject::<RoutingEvent>(Some(RoutingEventKind::NAMES)),
         subject::<RoutingView>(Some(RoutingViewKind::NAMES)),
+        subject::<GuestView>(Some(GuestViewKind::NAMES)),
         subject::<DeliveryRequest>(Some(DeliveryRequestKind::NAMES)),
         subject::<DeliveryEvent>(Some(DeliveryEventKind::NAMES)),
         subject::<AccountState>(None),

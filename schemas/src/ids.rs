@@ -99,6 +99,13 @@ derived_id! {
     AttemptId = "attempt";
 }
 
+impl ConversationId {
+    /// A customer's conversation by its number, counted from 1.
+    pub fn of(customer: CustomerKey, number: u32) -> Self {
+        Self::derive(&[&customer.to_string(), &number.to_string()])
+    }
+}
+
 /// Reads a UUID with or without hyphens.
 struct HexVisitor;
 
@@ -171,6 +178,8 @@ given_id! {
     AccountId;
     /// One webhook address.
     EndpointId;
+    /// A web site or an app from which guests write.
+    DeploymentId;
     /// Where conversations wait.
     QueueId;
     /// Who works.

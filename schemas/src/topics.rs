@@ -4,8 +4,8 @@
 
 use crate::records::{
     AccountState, AuditEvent, ConfigEntity, ConversationCommand, ConversationEvent, ConversationView, CustomerAlias,
-    DeadLetter, DeliveryEvent, DeliveryRequest, InboundEvent, RawRequest, Record, RoutingCommand, RoutingEvent,
-    RoutingView,
+    DeadLetter, DeliveryEvent, DeliveryRequest, GuestView, InboundEvent, RawRequest, Record, RoutingCommand,
+    RoutingEvent, RoutingView,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -132,6 +132,10 @@ pub const ROUTING_EVENTS: Topic =
 pub const ROUTING_VIEWS: Topic =
     topic::<RoutingView>("routing.views", "tenant/kind/id", Partitions::Domain, Cleanup::Compact(0))
         .flow("routing → gateway");
+/// Sessions of web guests.
+pub const GUEST_VIEWS: Topic =
+    topic::<GuestView>("guest.views", "tenant/kind/id", Partitions::Customer, Cleanup::Compact(0))
+        .flow("gateway → gateway");
 /// What delivery is asked beside messages.
 pub const DELIVERY_REQUESTS: Topic =
     topic::<DeliveryRequest>("delivery.requests", "customer key", Partitions::Customer, Cleanup::Delete(14 * DAY_MS))
@@ -173,6 +177,7 @@ pub const TOPICS: &[Topic] = &[
     ROUTING_COMMANDS,
     ROUTING_EVENTS,
     ROUTING_VIEWS,
+    GUEST_VIEWS,
     DELIVERY_REQUESTS,
     DELIVERY_EVENTS,
     DELIVERY_ACCOUNTS,

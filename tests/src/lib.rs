@@ -8,6 +8,7 @@ pub mod company;
 pub mod config;
 pub mod customers;
 pub mod demo;
+pub mod guests;
 pub mod journeys;
 pub mod load;
 pub mod narrator;

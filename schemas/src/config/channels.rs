@@ -56,6 +56,10 @@ pub struct ChannelAccount {
     /// What this account's window counts from, in place of the tenant's.
     #[serde(default)]
     pub window_clock: Option<WindowClock>,
+    /// `web`: minutes that a guest's session lasts after the last message of either side, 15 to 788400 (18 months);
+    /// null: 4320 (72 h). No window lasts longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_minutes: Option<i64>,
     /// How replies leave.
     #[serde(default)]
     pub outbound: Outbound,
@@ -109,6 +113,15 @@ pub struct OAuth1 {
     pub token: SecretRef,
     /// The user's token secret.
     pub token_secret: SecretRef,
+}
+
+impl ChannelAccount {
+    /// What `session_minutes` means where nothing is said: 72 h (T6).
+    pub const SESSION_MINUTES: i64 = 72 * 60;
+    /// The shortest session that may be configured.
+    pub const SESSION_MINUTES_MIN: i64 = 15;
+    /// The longest.
+    pub const SESSION_MINUTES_MAX: i64 = 788_400;
 }
 
 /// D1: what an unknown outcome leads to.

@@ -6,10 +6,12 @@
 mod channels;
 mod outreach;
 mod routing;
+mod web;
 
 pub use channels::*;
 pub use outreach::*;
 pub use routing::*;
+pub use web::*;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,8 @@ pub enum Entity {
     Endpoint(Endpoint),
     /// A presence on a channel.
     ChannelAccount(Box<ChannelAccount>),
+    /// A web site or an app from which guests write.
+    Deployment(Box<Deployment>),
     /// Where conversations wait.
     Queue(Box<Queue>),
     /// A skill.
@@ -52,6 +56,7 @@ pub enum EntityKind {
     Tenant,
     Endpoint,
     ChannelAccount,
+    Deployment,
     Queue,
     Skill,
     Language,
@@ -73,6 +78,7 @@ impl EntityKind {
         Self::Queue,
         Self::Endpoint,
         Self::ChannelAccount,
+        Self::Deployment,
         Self::Template,
         Self::EntryPoint,
         Self::ApiClient,
@@ -84,6 +90,7 @@ impl EntityKind {
             Self::Tenant => "Tenant",
             Self::Endpoint => "Endpoint",
             Self::ChannelAccount => "ChannelAccount",
+            Self::Deployment => "Deployment",
             Self::Queue => "Queue",
             Self::Skill => "Skill",
             Self::Language => "Language",
@@ -134,6 +141,7 @@ impl EntityKind {
             Self::Tenant => schema_for!(Tenant),
             Self::Endpoint => schema_for!(Endpoint),
             Self::ChannelAccount => schema_for!(ChannelAccount),
+            Self::Deployment => schema_for!(Deployment),
             Self::Queue => schema_for!(Queue),
             Self::Skill | Self::Language | Self::WrapUpCode => schema_for!(Named),
             Self::Agent => schema_for!(Agent),
@@ -151,6 +159,7 @@ impl Entity {
             EntityKind::Tenant => Self::Tenant(serde_json::from_str(spec)?),
             EntityKind::Endpoint => Self::Endpoint(serde_json::from_str(spec)?),
             EntityKind::ChannelAccount => Self::ChannelAccount(serde_json::from_str(spec)?),
+            EntityKind::Deployment => Self::Deployment(serde_json::from_str(spec)?),
             EntityKind::Queue => Self::Queue(serde_json::from_str(spec)?),
             EntityKind::Skill => Self::Skill(serde_json::from_str(spec)?),
             EntityKind::Language => Self::Language(serde_json::from_str(spec)?),

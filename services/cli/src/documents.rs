@@ -208,6 +208,7 @@ fn typed(kind: EntityKind, text: &str) -> Result<Json, Error> {
         EntityKind::Tenant => spec::<config::Tenant>(text),
         EntityKind::Endpoint => spec::<config::Endpoint>(text),
         EntityKind::ChannelAccount => spec::<config::ChannelAccount>(text),
+        EntityKind::Deployment => spec::<config::Deployment>(text),
         EntityKind::Queue => spec::<config::Queue>(text),
         EntityKind::Agent => spec::<config::Agent>(text),
         EntityKind::Template => spec::<config::Template>(text),

@@ -11,6 +11,8 @@ use telemetry::LogSettings;
 /// The sections that the gateway reads.
 #[derive(Debug, Deserialize)]
 pub struct Config {
+    /// Makes customer keys.
+    pub key_secret: SecretString,
     /// Signs bearer tokens.
     pub token_secret: SecretString,
     /// How to log.
@@ -23,6 +25,8 @@ pub struct Config {
     pub clickhouse: ClickHouseSettings,
     /// Its own section.
     pub gateway: GatewaySettings,
+    /// What guests may do.
+    pub guests: GuestSettings,
 }
 
 /// The section `[clickhouse]`.
@@ -73,6 +77,40 @@ pub struct GatewaySettings {
     pub outcomes_kept_max: usize,
 }
 
+/// The section `[guests]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuestSettings {
+    /// Connections of one guest; the oldest is closed for one more.
+    pub connections_max: usize,
+    /// New connections of one deployment in a minute.
+    pub connections_per_min_max: u32,
+    /// Requests of one connection in a minute.
+    pub requests_per_min_max: u32,
+    /// Messages of one guest in a second.
+    pub messages_per_s_max: u32,
+    /// Looks of one guest at the history in a minute.
+    pub history_per_min_max: u32,
+    /// Echoes of one connection in a minute.
+    pub echoes_per_min_max: u32,
+    /// Typing of one connection is told once in so many milliseconds.
+    pub typing_every_ms: i64,
+    /// Bytes of one text.
+    pub text_bytes_max: usize,
+    /// Bytes of all custom attributes of a message.
+    pub attributes_bytes_max: usize,
+    /// Missed messages told to who comes back; the rest is history.
+    pub missed_max: usize,
+    /// Latest messages kept of each guest.
+    pub messages_kept_max: usize,
+    /// Guests whose messages are kept.
+    pub guests_kept_max: usize,
+    /// A connection without a session is closed after so many seconds.
+    pub configure_wait_s: u64,
+    /// The longest life of one session, whatever is said in it, days.
+    pub session_days_max: i64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +118,6 @@ mod tests {
     #[test]
     fn the_defaults_can_be_read() {
         let config: Config = settings::defaults().unwrap();
-        assert!(config.gateway.send_queue_max > 0 && config.clickhouse.username.is_none());
+        assert!(config.gateway.send_queue_max > config.guests.missed_max && config.clickhouse.username.is_none());
     }
 }

@@ -6,18 +6,23 @@ use std::time::Duration;
 use access::TokenSecrets;
 use anyhow::Context;
 use schemas::codec::Codec;
+use schemas::ids::KeySecret;
 use schemas::topics::TOPICS;
 use secrecy::ExposeSecret;
-use stream::{Follow, FollowFrom, Follower, FollowerSetup, InputRecord, Progress, Publisher, Shutdown};
+use stream::{Follow, FollowFrom, Follower, FollowerSetup, InputRecord, KafkaSettings, Progress, Publisher, Shutdown};
 use telemetry::{Admin, HttpMetrics};
 use tokio::net::TcpListener;
 
 use crate::config::Config;
+use crate::core::Seen;
 use crate::hub::Hub;
+use crate::intake::guest::deployment::Signer;
 use crate::intake::records::{EVENTS, VIEWS, read};
 use crate::intake::{Edge, router};
+use crate::lobby::Lobby;
 use crate::metrics::Metrics;
 use crate::outlets::commands::Commands;
+use crate::outlets::guests::GuestLog;
 use crate::outlets::transcripts::Transcripts;
 
 /// A follower that has not moved for this long is stuck.
@@ -42,27 +47,40 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     let codec = Arc::new(Codec::connect(&config.schema_registry, TOPICS).await?);
     let log = Arc::new(Publisher::connect(&config.kafka, "weft.gateway")?);
     let gateway_id = format!("gateway-{}", config.kafka.instance);
-    let commands = Commands::new(Arc::clone(&codec), log, metrics.clone(), &gateway_id);
+    let commands = Commands::new(Arc::clone(&codec), log.clone(), metrics.clone(), &gateway_id);
+    let guest_log = GuestLog::new(Arc::clone(&codec), log, metrics.clone());
     let transcripts = Transcripts::new(&config.clickhouse, Duration::from_millis(config.gateway.transcript_wait_ms));
     let listen = config.gateway.listen;
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("gateway.listen: cannot listen on {listen}"))?;
+    let key_secret = KeySecret::new(config.key_secret.expose_secret());
+    let fingerprint = key_secret.fingerprint();
+    let lobby = Lobby::start(
+        (config.guests, config.gateway.clone()),
+        key_secret,
+        (guest_log, commands.clone()),
+        transcripts.clone(),
+        metrics.clone(),
+    );
     let hub = Hub::start(config.gateway.clone(), commands, transcripts, metrics);
 
-    let setup = |name: &str| FollowerSetup {
-        client_id: format!("weft.gateway.{name}"),
-        settings: config.kafka.clone(),
-        progress: progress.clone(),
-        shutdown: shutdown.clone(),
-    };
+    let setup = |name| follower_setup(name, &config.kafka, &progress, &shutdown);
     let (views, events) = (setup("views"), setup("events"));
     let broken = Arc::new(OnceLock::new());
-    let see = Sight { hub: hub.clone(), codec, shutdown: shutdown.clone(), broken: Arc::clone(&broken) };
+    let see = Sight {
+        hub: hub.clone(),
+        lobby: lobby.clone(),
+        fingerprint,
+        codec,
+        shutdown: shutdown.clone(),
+        broken: Arc::clone(&broken),
+    };
     let followers = tokio::task::spawn_blocking(move || see.follow(&views, &events)).await??;
     caught_up(&followers, &shutdown).await;
     listening.ok();
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let edge = Edge { hub: hub.clone(), secrets: Arc::new(secrets), shutdown: shutdown.clone() };
+    let signer = Arc::new(Signer::new(&secrets));
+    let edge = Edge { hub: hub.clone(), lobby, signer, secrets: Arc::new(secrets), shutdown: shutdown.clone() };
     let ending = shutdown.clone();
     let serving = axum::serve(listener, router(edge, &http)).with_graceful_shutdown(async move { ending.wait().await });
     let finish = async {
@@ -78,8 +96,17 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
         tokio::task::spawn_blocking(move || follower.join()).await??;
     }
     match broken.get() {
-        Some(error) => Err(anyhow::anyhow!("a record could not be read: {error}")),
+        Some(error) => Err(anyhow::anyhow!("{error}")),
         None => Ok(()),
+    }
+}
+
+fn follower_setup(name: &str, kafka: &KafkaSettings, progress: &Progress, shutdown: &Shutdown) -> FollowerSetup {
+    FollowerSetup {
+        client_id: format!("weft.gateway.{name}"),
+        settings: kafka.clone(),
+        progress: progress.clone(),
+        shutdown: shutdown.clone(),
     }
 }
 
@@ -94,6 +121,8 @@ async fn caught_up(followers: &[Follower], shutdown: &Shutdown) {
 #[derive(Clone)]
 struct Sight {
     hub: Hub,
+    lobby: Lobby,
+    fingerprint: String,
     codec: Arc<Codec>,
     shutdown: Shutdown,
     broken: Arc<OnceLock<String>>,
@@ -113,11 +142,19 @@ impl Sight {
     fn see(&self, record: &InputRecord<'_>) {
         self.hub.metrics().records_in.with_label_values(&["gateway", record.topic]).inc();
         match read(&self.codec, record.topic, record.key, record.payload) {
-            Ok(Some(seen)) => self.hub.see(seen),
+            Ok(Some(Seen::Tenant { tenant, key_fingerprint: Some(theirs) })) if theirs != self.fingerprint => {
+                self.broken
+                    .get_or_init(|| format!("customer keys of tenant {tenant} were made with another key_secret"));
+                self.shutdown.request();
+            }
+            Ok(Some(seen)) => {
+                self.lobby.see(&seen);
+                self.hub.see(seen);
+            }
             Ok(None) => {}
             Err(error) if error.is_worlds() => {
                 tracing::error!(%error, at = record.coordinates(), "cannot go on without this record");
-                self.broken.get_or_init(|| error.to_string());
+                self.broken.get_or_init(|| format!("a record could not be read: {error}"));
                 self.shutdown.request();
             }
             Err(error) => {

@@ -1,5 +1,7 @@
 //! What a document must keep beyond its shape.
 
+mod web;
+
 use schemas::config::{Agent, ChannelAccount, Endpoint, Entity, EntryPoint, Platform, Queue, Template, Tenant};
 use schemas::records::Channel;
 use serde_saphyr::Location;
@@ -18,6 +20,7 @@ const SECRETS: &[&str] = &[
     "consumer_secret",
     "token",
     "token_secret",
+    "secret",
 ];
 
 /// Ids are parts of keys and of addresses.
@@ -50,6 +53,7 @@ pub(super) fn problems(document: &Document) -> Vec<Problem> {
         Entity::Tenant(tenant) => of_tenant(tenant),
         Entity::Endpoint(endpoint) => of_endpoint(endpoint),
         Entity::ChannelAccount(account) => of_account(account),
+        Entity::Deployment(deployment) => web::of_deployment(deployment),
         Entity::Queue(queue) => of_queue(queue),
         Entity::Agent(agent) => of_agent(agent),
         Entity::Template(template) => of_template(template),
@@ -108,6 +112,13 @@ fn of_account(account: &ChannelAccount) -> Found<'_> {
         Channel::Open | Channel::Web => {
             needs("endpoint", account.endpoint.is_none(), "no endpoint: its events come in by bearer token");
         }
+    }
+    let (shortest, longest) = (ChannelAccount::SESSION_MINUTES_MIN, ChannelAccount::SESSION_MINUTES_MAX);
+    if account.session_minutes.is_some_and(|minutes| !(shortest..=longest).contains(&minutes)) {
+        found.push((vec!["session_minutes"], format!("expected {shortest} to {longest} minutes")));
+    }
+    if account.session_minutes.is_some() && account.channel != Channel::Web {
+        found.push((vec!["session_minutes"], "only a web account has sessions".to_owned()));
     }
     let expiry = outbound.token_expires_at.as_deref();
     if expiry.is_some_and(|text| text.parse::<jiff::Timestamp>().is_err()) {

@@ -63,6 +63,9 @@ fn references(tenant: &str, entity: &Entity) -> Vec<Reference> {
             let endpoint = account.endpoint.iter();
             all.extend(endpoint.map(|id| (EntityKind::Endpoint, id.clone(), vec!["endpoint".into()])));
         }
+        Entity::Deployment(deployment) => {
+            all.push((EntityKind::ChannelAccount, deployment.account.clone(), vec!["account".into()]));
+        }
         Entity::ApiClient(client) => all.extend(listed(EntityKind::ChannelAccount, &client.accounts, &["accounts"])),
         Entity::EntryPoint(entry) => {
             all.push((EntityKind::ChannelAccount, entry.account.clone(), vec!["account".into()]));

@@ -44,6 +44,13 @@ fn a_wrong_document_is_refused_with_line_column_and_what_was_expected() {
             "5:12: a whatsapp account needs endpoint",
         ),
         (one("ChannelAccount", "  channel: open\n  name: A\n  queue: q"), "7:10: no Queue `q`"),
+        (
+            one("ChannelAccount", "  channel: web\n  name: A\n  queue: q\n  session_minutes: 5"),
+            "8:20: expected 15 to 788400 minutes",
+        ),
+        (one("Deployment", "  name: A\n  account: web\n  allowed_origins: ['*']"), "7:20: expected an origin such as"),
+        (one("Deployment", "  name: A\n  account: web"), "5:9: nobody could connect"),
+        (one("Deployment", "  name: A\n  account: web\n  native_apps: true"), "6:12: no ChannelAccount `web`"),
         ("kind: Skill\ntenant: other\nid: x\nspec: {name: X}\n".into(), "no Tenant `other`"),
         ("kind: Skill\ntenant: acme\nid: a/b\nspec: {name: X}\n".into(), "3:5: expected an id of letters"),
         ("kind: Tenant\ntenant: acme\nid: other\nspec: {name: X}\n".into(), "3:5: expected \"acme\""),

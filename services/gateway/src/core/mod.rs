@@ -3,6 +3,7 @@
 
 mod ask;
 mod effect;
+pub mod guests;
 mod seen;
 mod settle;
 mod talk;
@@ -98,6 +99,12 @@ impl Desk {
             Seen::Said(event) => self.conversation_event(*event),
             Seen::Delivered(event) => self.delivery_event(&event),
             Seen::Routed(event) => self.routing_event(&event),
+            Seen::Tenant { .. }
+            | Seen::Deployment { .. }
+            | Seen::WebAccount { .. }
+            | Seen::Guest(_)
+            | Seen::SessionGone(_)
+            | Seen::GuestGone(_) => Vec::new(),
         }
     }
 

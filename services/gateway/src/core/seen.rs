@@ -1,11 +1,15 @@
 //! What comes in.
 
-use schemas::ids::{ConversationId, CustomerKey, QueueId, TenantId};
+use std::sync::Arc;
+
+use schemas::config::Deployment;
+use schemas::ids::{AccountId, ConversationId, CustomerKey, DeploymentId, QueueId, TenantId};
 use schemas::records::{
-    AgentView, ConversationEvent, ConversationView, DeliveryEvent, QueueView, RoutingEvent, WorkView,
+    AgentView, ConversationEvent, ConversationView, DeliveryEvent, GuestView, QueueView, RoutingEvent, WorkView,
 };
 
 use super::AgentRef;
+use super::guests::session::SessionId;
 
 /// One record of the topics that the gateway follows.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,4 +68,35 @@ pub enum Seen {
     Delivered(Box<DeliveryEvent>),
     /// Routing decided something.
     Routed(Box<RoutingEvent>),
+    /// A tenant whose customer keys were made with the secret of this fingerprint.
+    Tenant {
+        /// Who.
+        tenant: TenantId,
+        /// The fingerprint; none: no key was made yet.
+        key_fingerprint: Option<String>,
+    },
+    /// The configuration of a deployment, or none when removed.
+    Deployment {
+        /// Whose.
+        tenant: TenantId,
+        /// Its id.
+        id: DeploymentId,
+        /// What it says.
+        spec: Option<Arc<Deployment>>,
+    },
+    /// A web account: how long its sessions last; none when removed or of another channel.
+    WebAccount {
+        /// Whose.
+        tenant: TenantId,
+        /// Its id.
+        account: AccountId,
+        /// Minutes after the last message of either side.
+        session_minutes: Option<i64>,
+    },
+    /// What gateways keep of guests.
+    Guest(Box<GuestView>),
+    /// A session is over.
+    SessionGone(SessionId),
+    /// Nothing is kept of a guest any more.
+    GuestGone(CustomerKey),
 }

@@ -64,6 +64,12 @@ pub enum Closing {
     Idle,
     /// It does not take what it is sent.
     Slow,
+    /// A guest's session: its time is over.
+    SessionExpired,
+    /// A guest's session was ended.
+    SessionEnded,
+    /// A guest has a newer connection too many.
+    SessionLimit,
 }
 
 impl Closing {
@@ -74,6 +80,9 @@ impl Closing {
             Self::Expired => 4401,
             Self::Idle => 4408,
             Self::Slow => 4429,
+            Self::SessionExpired => 4006,
+            Self::SessionEnded => 4007,
+            Self::SessionLimit => 4430,
         }
     }
 
@@ -84,6 +93,9 @@ impl Closing {
             Self::Expired => "expired",
             Self::Idle => "idle",
             Self::Slow => "slow",
+            Self::SessionExpired => "session_expired",
+            Self::SessionEnded => "session_ended",
+            Self::SessionLimit => "session_limit",
         }
     }
 }

@@ -2,10 +2,12 @@
 
 pub mod ask;
 pub mod bearer;
+pub mod guest;
 pub mod problem;
 pub mod records;
 pub mod rest;
 pub mod socket;
+mod wire;
 
 use std::sync::Arc;
 
@@ -17,12 +19,19 @@ use stream::Shutdown;
 use telemetry::HttpMetrics;
 
 use crate::hub::Hub;
+use crate::lobby::Lobby;
+use guest::deployment::{self, Signer};
+use guest::socket as guest_socket;
 
 /// What every handler needs.
 #[derive(Clone)]
 pub struct Edge {
-    /// The meeting place.
+    /// Where agents meet.
     pub hub: Hub,
+    /// Where guests meet.
+    pub lobby: Lobby,
+    /// Signs configurations of deployments.
+    pub signer: Arc<Signer>,
     /// Who signs tokens.
     pub secrets: Arc<TokenSecrets>,
     /// Closes sockets.
@@ -34,6 +43,9 @@ pub fn router(edge: Edge, http: &HttpMetrics) -> Router {
     let bytes_max = edge.hub.settings().frame_bytes_max;
     let routes = Router::new()
         .route("/ws/agent", get(socket::open))
+        .route("/ws/guest", get(guest_socket::open))
+        .route("/api/v1/deployments/keys.json", get(deployment::keys))
+        .route("/api/v1/deployments/{id}/config.json", get(deployment::config))
         .route("/api/v1/agents/me/presence", get(rest::presence).post(rest::set_presence))
         .route("/api/v1/agents/me/work", get(rest::work))
         .route("/api/v1/conversations/{id}", get(rest::conversation))

@@ -1,17 +1,21 @@
 //! From a record's bytes to what the desk takes in.
 
+use std::sync::Arc;
+
 use schemas::codec::{Codec, CodecError};
-use schemas::config::{Entity, EntityKind};
-use schemas::ids::{AgentId, ConversationId, CustomerKey, QueueId, TenantId};
-use schemas::records::{ConfigEntity, RoutingView, RoutingViewKind};
+use schemas::config::{ChannelAccount, Entity, EntityKind};
+use schemas::ids::{AccountId, AgentId, ConversationId, CustomerKey, DeploymentId, QueueId, TenantId};
+use schemas::records::{Channel, ConfigEntity, RoutingView, RoutingViewKind};
 use schemas::topics::{
-    CONFIG_ENTITIES, CONVERSATION_EVENTS, CONVERSATION_VIEWS, DELIVERY_EVENTS, ROUTING_EVENTS, ROUTING_VIEWS, Topic,
+    CONFIG_ENTITIES, CONVERSATION_EVENTS, CONVERSATION_VIEWS, DELIVERY_EVENTS, GUEST_VIEWS, ROUTING_EVENTS,
+    ROUTING_VIEWS, Topic,
 };
 
+use crate::core::guests::session::SessionId;
 use crate::core::{AgentRef, Seen};
 
 /// Topics that are read from their beginning.
-pub const VIEWS: [Topic; 3] = [CONFIG_ENTITIES, CONVERSATION_VIEWS, ROUTING_VIEWS];
+pub const VIEWS: [Topic; 4] = [CONFIG_ENTITIES, CONVERSATION_VIEWS, ROUTING_VIEWS, GUEST_VIEWS];
 /// Topics that are read from their end.
 pub const EVENTS: [Topic; 3] = [CONVERSATION_EVENTS, DELIVERY_EVENTS, ROUTING_EVENTS];
 
@@ -69,6 +73,8 @@ pub fn read(
             let customer: Option<CustomerKey> = key().and_then(|key| key.parse().ok());
             Ok(Some(Seen::ConversationGone(customer.ok_or(Unreadable::Key("of 32 hex digits"))?)))
         }
+        ("guest.views", Some(payload)) => Ok(Some(Seen::Guest(Box::new(codec.decode(payload)?)))),
+        ("guest.views", None) => guest_gone(key()),
         ("conversation.events", Some(payload)) => Ok(Some(Seen::Said(Box::new(codec.decode(payload)?)))),
         ("delivery.events", Some(payload)) => Ok(Some(Seen::Delivered(Box::new(codec.decode(payload)?)))),
         ("routing.events", Some(payload)) => Ok(Some(Seen::Routed(Box::new(codec.decode(payload)?)))),
@@ -86,28 +92,55 @@ fn three(key: Option<&str>) -> Result<(TenantId, &str, &str), Unreadable> {
 
 fn entity(codec: &Codec, key: Option<&str>, payload: Option<&[u8]>) -> Result<Option<Seen>, Unreadable> {
     let (tenant, kind, id) = three(key)?;
-    if kind != EntityKind::Agent.as_str() {
+    let Some(kind) = EntityKind::from_name(kind) else { return Ok(None) };
+    if !matches!(kind, EntityKind::Tenant | EntityKind::Agent | EntityKind::Deployment | EntityKind::ChannelAccount) {
         return Ok(None);
     }
-    let agent = AgentRef { tenant, agent: AgentId::new(id) };
-    let Some(payload) = payload else {
-        return Ok(Some(Seen::Known { agent, supervisor: None }));
+    let entity = match payload {
+        Some(payload) => {
+            let document: ConfigEntity = codec.decode(payload)?;
+            let unreadable = |error| Unreadable::Entity { kind: document.kind.clone(), id: document.id.clone(), error };
+            Some(Entity::from_json(kind, &document.body).map_err(unreadable)?)
+        }
+        None => None,
     };
-    let document: ConfigEntity = codec.decode(payload)?;
-    let unreadable = |error| Unreadable::Entity { kind: document.kind.clone(), id: document.id.clone(), error };
-    match Entity::from_json(EntityKind::Agent, &document.body).map_err(unreadable)? {
-        Entity::Agent(spec) => Ok(Some(Seen::Known { agent, supervisor: Some(spec.supervisor) })),
-        Entity::Tenant(_)
-        | Entity::Endpoint(_)
-        | Entity::ChannelAccount(_)
-        | Entity::Queue(_)
-        | Entity::Skill(_)
-        | Entity::Language(_)
-        | Entity::WrapUpCode(_)
-        | Entity::Template(_)
-        | Entity::EntryPoint(_)
-        | Entity::ApiClient(_) => Ok(None),
-    }
+    Ok(match kind {
+        EntityKind::Agent => {
+            let supervisor = if let Some(Entity::Agent(spec)) = entity { Some(spec.supervisor) } else { None };
+            Some(Seen::Known { agent: AgentRef { tenant, agent: AgentId::new(id) }, supervisor })
+        }
+        EntityKind::Deployment => {
+            let spec = if let Some(Entity::Deployment(spec)) = entity { Some(Arc::from(spec)) } else { None };
+            Some(Seen::Deployment { tenant, id: DeploymentId::new(id), spec })
+        }
+        EntityKind::ChannelAccount => {
+            let spec = if let Some(Entity::ChannelAccount(spec)) = entity { Some(spec) } else { None };
+            let web = spec.filter(|spec| spec.channel == Channel::Web);
+            let session_minutes = web.map(|spec| spec.session_minutes.unwrap_or(ChannelAccount::SESSION_MINUTES));
+            Some(Seen::WebAccount { tenant, account: AccountId::new(id), session_minutes })
+        }
+        EntityKind::Tenant => {
+            let key_fingerprint = if let Some(Entity::Tenant(spec)) = entity { spec.key_fingerprint } else { None };
+            Some(Seen::Tenant { tenant, key_fingerprint })
+        }
+        EntityKind::Endpoint
+        | EntityKind::Queue
+        | EntityKind::Skill
+        | EntityKind::Language
+        | EntityKind::WrapUpCode
+        | EntityKind::Template
+        | EntityKind::EntryPoint
+        | EntityKind::ApiClient => None,
+    })
+}
+
+fn guest_gone(key: Option<&str>) -> Result<Option<Seen>, Unreadable> {
+    let (_, kind, id) = three(key)?;
+    Ok(match kind {
+        "session" => Some(Seen::SessionGone(SessionId::new(id))),
+        "guest" => Some(Seen::GuestGone(id.parse().map_err(|_| Unreadable::Key("tenant/guest/customer key"))?)),
+        _ => None,
+    })
 }
 
 fn view(view: RoutingView) -> Option<Seen> {

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use stream::clock::{self, Stamp};
+use stream::clock;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -15,6 +15,7 @@ use super::Edge;
 use super::ask::{self, Frame, Invalid, MessageBody, PresenceBody, WrapUpBody};
 use super::bearer::Bearer;
 use super::problem::Problem;
+use super::wire::{self, Came};
 use crate::core::{Ask, Who};
 use crate::hub::frames::Frame as Out;
 use crate::hub::{Closing, Hub, NoPlace, Place};
@@ -54,53 +55,27 @@ async fn serve(mut socket: WebSocket, mut place: Place, edge: Edge, bearer: Bear
     let (asks, queued) = mpsc::channel(settings.commands_queued_max);
     let worker = Worker { hub: edge.hub.clone(), who: bearer.who.clone(), answers: place.answers.clone() };
     let worker = tokio::spawn(worker.run(queued));
-    let mut pings = tokio::time::interval(ping);
-    let mut heard = Stamp::now();
     let expires = bearer.expires_at_ms.map(|at| at.saturating_sub(clock::now().as_ms()).max(0).unsigned_abs());
-    let expired = sleep_ms(expires);
-    tokio::pin!(expired);
-    let closing = loop {
+    let (closed, answers) = (&mut place.closed, place.answers.clone());
+    let closing = async {
         tokio::select! {
             biased;
-            closing = &mut place.closed => break closing.ok(),
-            () = edge.shutdown.wait() => break Some(Closing::GoingAway),
-            () = &mut expired => break Some(Closing::Expired),
-            Some(text) = place.queue.recv() => {
-                if !sent(&mut socket, Message::Text(text.into()), ping).await {
-                    break None;
-                }
-            }
-            frame = socket.recv() => {
-                heard = Stamp::now();
-                match frame {
-                    Some(Ok(Message::Text(text))) => take(&edge.hub, &place, &asks, &text),
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                    Some(Ok(Message::Binary(_))) => refuse(&edge.hub, &place, "bad_frame", "expected text, got binary"),
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
-                }
-            }
-            _ = pings.tick() => {
-                if heard.elapsed() > ping * 3 {
-                    break Some(Closing::Idle);
-                }
-                if !sent(&mut socket, Message::Ping(Vec::new().into()), ping).await {
-                    break None;
-                }
-            }
+            closing = closed => closing.ok(),
+            () = edge.shutdown.wait() => Some(Closing::GoingAway),
+            () = sleep_ms(expires) => Some(Closing::Expired),
         }
     };
+    let closing = wire::serve(&mut socket, &mut place.queue, closing, ping, |came| match came {
+        Came::Text(text) => take(&edge.hub, &answers, &asks, text),
+        Came::Binary => refuse(&edge.hub, &answers, "bad_frame", "expected text, got binary"),
+    })
+    .await;
     worker.abort();
     drop(place);
     if let Some(closing) = closing {
         edge.hub.metrics().sockets_closed.with_label_values(&[closing.reason()]).inc();
-        let frame = CloseFrame { code: closing.code(), reason: closing.reason().into() };
-        sent(&mut socket, Message::Close(Some(frame)), Duration::from_secs(1)).await;
+        wire::close(&mut socket, closing).await;
     }
-}
-
-/// A socket that takes nothing for as long as a ping is given up.
-async fn sent(socket: &mut WebSocket, message: Message, wait: Duration) -> bool {
-    matches!(tokio::time::timeout(wait, socket.send(message)).await, Ok(Ok(())))
 }
 
 async fn sleep_ms(ms: Option<u64>) {
@@ -110,31 +85,27 @@ async fn sleep_ms(ms: Option<u64>) {
     }
 }
 
-fn take(hub: &Hub, place: &Place, asks: &mpsc::Sender<Queued>, text: &str) {
+fn take(hub: &Hub, answers: &mpsc::Sender<String>, asks: &mpsc::Sender<Queued>, text: &str) {
     let frame = match serde_json::from_str::<Frame>(text) {
         Ok(frame) => frame,
-        Err(error) => return refuse(hub, place, "bad_frame", &error.to_string()),
+        Err(error) => return refuse(hub, answers, "bad_frame", &error.to_string()),
     };
     let queued = match queued(frame, hub) {
         Ok(Some(queued)) => queued,
-        Ok(None) => return answer(hub, &place.answers, &Out::Pong {}),
+        Ok(None) => return answer(hub, answers, &Out::Pong {}),
         Err((id, invalid)) => {
-            refuse(hub, place, invalid.reason, &invalid.detail);
-            return answer(
-                hub,
-                &place.answers,
-                &Out::Result { id: id.as_deref(), ok: false, reason: Some(invalid.reason) },
-            );
+            refuse(hub, answers, invalid.reason, &invalid.detail);
+            return answer(hub, answers, &Out::Result { id: id.as_deref(), ok: false, reason: Some(invalid.reason) });
         }
     };
     if let Err(mpsc::error::TrySendError::Full(queued)) = asks.try_send(queued) {
         let id = queued.id();
-        answer(hub, &place.answers, &Out::Result { id, ok: false, reason: Some("too_many_commands") });
+        answer(hub, answers, &Out::Result { id, ok: false, reason: Some("too_many_commands") });
     }
 }
 
-fn refuse(hub: &Hub, place: &Place, reason: &str, detail: &str) {
-    answer(hub, &place.answers, &Out::Error { reason, detail });
+fn refuse(hub: &Hub, answers: &mpsc::Sender<String>, reason: &str, detail: &str) {
+    answer(hub, answers, &Out::Error { reason, detail });
 }
 
 /// A full queue means a slow socket, which the hub closes at the next news.

@@ -1,5 +1,5 @@
-//! What leaves: commands to Kafka, questions to ClickHouse.
+//! What leaves: commands and guests' words to Kafka, questions to ClickHouse.
 
 pub mod commands;
-
+pub mod guests;
 pub mod transcripts;

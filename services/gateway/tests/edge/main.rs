@@ -1,6 +1,8 @@
 //! The HTTP and WebSocket edge over a hand-written log: commands come out, records are put in.
 
 #[cfg(test)]
+mod guests;
+#[cfg(test)]
 mod house;
 
 use std::sync::Arc;
@@ -252,7 +254,7 @@ async fn a_command_that_kafka_does_not_take_is_not_answered_as_done() {
 
 #[tokio::test]
 async fn a_transcript_without_click_house_says_so_and_with_it_is_whole() {
-    let row = r#"{"seq":4,"occurred_at":3,"direction":"inbound","sender_kind":"customer","sender_id":null,"content_kind":"text","text":"old","delivery_state":null}"#;
+    let row = r#"{"seq":4,"occurred_at":3,"message_id":"00000000-0000-8000-8000-000000000004","direction":"inbound","sender_kind":"customer","sender_id":null,"content_kind":"text","text":"old","delivery_state":null}"#;
     let rows = format!("{}\n{row}\n", row.replace(":4", ":5").replace("old", "newer"));
     let asked = Arc::new(std::sync::Mutex::new(String::new()));
     let seen = Arc::clone(&asked);

@@ -61,7 +61,8 @@ impl Directory {
                     self.fingerprints.extend(spec.key_fingerprint.map(|print| (tenant.clone(), print)));
                 }
             }
-            EntityKind::Queue
+            EntityKind::Deployment
+            | EntityKind::Queue
             | EntityKind::Skill
             | EntityKind::Language
             | EntityKind::Agent

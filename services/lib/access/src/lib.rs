@@ -134,6 +134,13 @@ impl TokenSecrets {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac))
     }
 
+    /// 32 bytes made from each secret for this purpose alone, the one to sign with first: keys of other
+    /// kinds rotate with the secrets.
+    pub fn derived(&self, purpose: &str) -> Vec<[u8; 32]> {
+        let derive = |secret: &Hmac<Sha256>| secret.clone().chain_update(purpose.as_bytes()).finalize().into_bytes();
+        self.all.iter().map(|secret| derive(secret).into()).collect()
+    }
+
     /// The claims of a token that one of the secrets signed and that has not expired at `now_ms`.
     /// Signatures are compared in constant time, and before anything in the token is believed.
     pub fn verify(&self, token: &str, now_ms: i64) -> Result<Claims, Refused> {
@@ -230,6 +237,15 @@ mod tests {
         for (token, expected) in table {
             assert_eq!(secrets.verify(&token, 0), Err(expected), "{token}");
         }
+    }
+
+    #[test]
+    fn each_purpose_and_each_secret_has_its_own_derived_key() {
+        let between = TokenSecrets::parse(&format!("{NEW},{OLD}")).unwrap();
+        let keys = between.derived("a");
+        assert_eq!(keys.len(), 2);
+        assert_eq!(keys[1], TokenSecrets::parse(OLD).unwrap().derived("a")[0]);
+        assert_ne!(keys[0], between.derived("b")[0]);
     }
 
     #[test]

@@ -75,11 +75,11 @@ impl<'a> Desk<'a> {
     }
 
     pub(crate) fn put_stint(&mut self, stint: Stint) {
-        self.state.stints.put(self.context.customer_key, stint);
+        self.state.put_stint(self.context.customer_key, stint);
     }
 
     pub(crate) fn take_stint(&mut self) -> Option<Stint> {
-        self.state.stints.remove(&self.context.customer_key)
+        self.state.take_stint(self.context.customer_key)
     }
 
     /// What configuration says about the customer's last queue.

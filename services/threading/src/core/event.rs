@@ -224,6 +224,9 @@ pub struct Setting {
     /// Minutes per channel, before `window_minutes`.
     #[serde(default)]
     pub per_channel: BTreeMap<Channel, i64>,
+    /// Minutes that a guest's session lasts after the last message of either side; accounts of `web` (T6).
+    #[serde(default)]
+    pub session_minutes: Option<i64>,
     /// Minutes after after-call work in which messages are appended without being routed (T8).
     #[serde(default)]
     pub closing_grace_min: i64,

@@ -45,7 +45,7 @@ pub struct Thread {
     pub standing: Standing,
     /// When the last conversation began.
     pub opened_at: Timestamp,
-    /// The customer's last message.
+    /// The customer's last message; on `web` the last message of either side (T6).
     pub heard_at: Timestamp,
     /// End of the last stint, or of the last send outside one.
     pub ended_at: Timestamp,
@@ -112,7 +112,7 @@ impl Thread {
 
 /// A customer's conversation by its number, counted from 1.
 pub fn conversation_id(customer: CustomerKey, number: u32) -> ConversationId {
-    ConversationId::derive(&[&customer.to_string(), &number.to_string()])
+    ConversationId::of(customer, number)
 }
 
 /// One connected period, while routing has to do with it.
@@ -134,6 +134,9 @@ pub struct Stint {
     pub is_answered: bool,
     /// The customer's last message.
     pub customer_seq: u32,
+    /// When to look whether the guest's session has ended; `web` alone (T6).
+    #[serde(default)]
+    pub session_ends_at: Option<Timestamp>,
 }
 
 /// How far a stint is.
@@ -180,6 +183,7 @@ pub struct Threads {
     /// What next stints begin with.
     pub pending: Pending,
     closing: Index<(Timestamp, CustomerKey)>,
+    sessions: Index<(Timestamp, CustomerKey)>,
     numbers: Index<(Name, NameNo)>,
     open: Tally,
 }
@@ -196,6 +200,7 @@ impl Default for Threads {
             commands: Remembered::new("commands", 6 * HOUR_MS, 4),
             pending: Pending::default(),
             closing: Index::new(),
+            sessions: Index::new(),
             numbers: Index::new(),
             open: Tally::default(),
         }
@@ -216,6 +221,32 @@ impl Threads {
             self.closing.insert(entry);
         }
         self.open.add(thread.account, i64::from(is_open(&thread)));
+    }
+
+    /// Writes a customer's stint; the only way for one whose session may end, so that the index follows.
+    pub fn put_stint(&mut self, customer: CustomerKey, stint: Stint) {
+        let ends_at = stint.session_ends_at;
+        let old = self.stints.put(customer, stint);
+        if let Some(old) = old.and_then(|old| old.session_ends_at) {
+            self.sessions.remove(&(old, customer));
+        }
+        if let Some(ends_at) = ends_at {
+            self.sessions.insert((ends_at, customer));
+        }
+    }
+
+    /// Takes a customer's stint away.
+    pub fn take_stint(&mut self, customer: CustomerKey) -> Option<Stint> {
+        let stint = self.stints.remove(&customer)?;
+        if let Some(ends_at) = stint.session_ends_at {
+            self.sessions.remove(&(ends_at, customer));
+        }
+        Some(stint)
+    }
+
+    /// When the next connected guest's session is to be looked at, and whose it is.
+    pub fn next_session_end(&self) -> Option<(Timestamp, CustomerKey)> {
+        self.sessions.first().copied()
     }
 
     /// The number of a name, a new one if it has none.
@@ -286,6 +317,9 @@ impl Threads {
         if stint.customer_seq > thread.seq {
             return broken("the customer's last message is beyond the last one");
         }
+        if stint.session_ends_at.is_some_and(|at| !self.sessions.contains(&(at, *customer))) {
+            return broken("the end of its session is not in the index");
+        }
         Ok(())
     }
 
@@ -294,6 +328,10 @@ impl Threads {
         let (resting, closing) = (told(resting), told(self.closing.iter().copied()));
         if resting != closing {
             return Err(format!("{} conversations rest, {} are to be closed, or others", resting.0, closing.0));
+        }
+        let sessions = self.stints.iter().filter(|(_, stint)| stint.session_ends_at.is_some()).count();
+        if sessions != self.sessions.len() {
+            return Err(format!("{sessions} connected guests, {} sessions to end", self.sessions.len()));
         }
         if self.names.len() != self.numbers.len() {
             return Err(format!("{} names, {} numbers", self.names.len(), self.numbers.len()));
@@ -354,7 +392,7 @@ impl stream::State for Threads {
     }
 
     fn indexes(&mut self) -> Vec<&mut dyn Derived> {
-        vec![&mut self.closing, &mut self.numbers, &mut self.open, self.pending.derived()]
+        vec![&mut self.closing, &mut self.sessions, &mut self.numbers, &mut self.open, self.pending.derived()]
     }
 
     fn rebuild(&mut self) {
@@ -362,6 +400,8 @@ impl stream::State for Threads {
         let resting = self.customers.iter().filter_map(|(customer, thread)| closing_entry(*customer, thread));
         self.closing.fill(resting);
         self.pending.rebuild();
+        let connected = self.stints.iter().filter_map(|(customer, stint)| Some((stint.session_ends_at?, *customer)));
+        self.sessions.fill(connected);
         for (_, thread) in &self.customers {
             self.open.add(thread.account, i64::from(is_open(thread)));
         }

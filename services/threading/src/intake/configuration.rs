@@ -34,6 +34,7 @@ fn address(record: &InputRecord<'_>) -> Result<Option<(EntityKind, SettingKey)>,
         EntityKind::Queue => Some((kind, SettingKey::Queue(tenant, id.into()))),
         EntityKind::EntryPoint => Some((kind, SettingKey::EntryPoint(tenant, id.to_owned()))),
         EntityKind::Endpoint
+        | EntityKind::Deployment
         | EntityKind::Skill
         | EntityKind::Language
         | EntityKind::Agent
@@ -56,6 +57,7 @@ fn setting(entity: Entity) -> Option<Setting> {
         Entity::ChannelAccount(account) => Some(Setting {
             window_minutes: account.window_minutes,
             window_clock: account.window_clock.map(clock),
+            session_minutes: account.session_minutes,
             ..Setting::default()
         }),
         Entity::Queue(queue) => Some(Setting {
@@ -72,6 +74,7 @@ fn setting(entity: Entity) -> Option<Setting> {
             ..Setting::default()
         }),
         Entity::Endpoint(_)
+        | Entity::Deployment(_)
         | Entity::Skill(_)
         | Entity::Language(_)
         | Entity::Agent(_)

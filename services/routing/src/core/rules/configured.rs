@@ -55,6 +55,7 @@ fn spec_of(entity: Option<Entity>) -> Spec {
         Some(
             Entity::Tenant(_)
             | Entity::Endpoint(_)
+            | Entity::Deployment(_)
             | Entity::Skill(_)
             | Entity::Language(_)
             | Entity::WrapUpCode(_)

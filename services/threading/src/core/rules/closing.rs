@@ -1,7 +1,7 @@
 //! The end of a conversation, by task time: an index names the next one that may be over, and
 //! nothing is searched. Ids remembered for deduplication are forgotten in the same ticks.
 
-use super::window;
+use super::{session, window};
 use crate::core::desk::Desk;
 use crate::core::effect::Effect;
 use crate::core::event::Context;
@@ -13,8 +13,9 @@ use stream::Timestamp;
 /// When something is next due.
 pub(crate) fn next_deadline(state: &Threads) -> Option<Timestamp> {
     let closing = state.next_closing().map(|(at, _)| at);
+    let session = state.next_session_end().map(|(at, _)| at);
     let forgetting = [state.seen.next_forgetting(), state.commands.next_forgetting(), state.pending.next_forgetting()];
-    forgetting.into_iter().chain([closing]).flatten().min()
+    forgetting.into_iter().chain([closing, session]).flatten().min()
 }
 
 /// Does everything that is due.
@@ -23,6 +24,9 @@ pub(crate) fn tick(state: &mut Threads, now: Timestamp) -> Vec<Effect> {
     state.commands.forget(now);
     state.pending.forget(now);
     let mut effects = Vec::new();
+    while let Some((_, customer)) = state.next_session_end().filter(|(at, _)| *at <= now) {
+        effects.extend(session::look_at(state, customer, now));
+    }
     while let Some((_, customer)) = state.next_closing().filter(|(at, _)| *at <= now) {
         effects.extend(look_at(state, customer, now));
     }

@@ -1,7 +1,7 @@
 //! T2, T3: where a customer's message belongs: the live stint, the ended stint whose after-call
 //! work is open, the grace after it, a new stint of the same conversation, or a new conversation.
 
-use super::{closing, consents, contact, entry_points, sequence, turns, window};
+use super::{closing, consents, contact, entry_points, sequence, session, turns, window};
 use crate::core::desk::Desk;
 use crate::core::event::{Heard, Owner};
 use crate::core::pending::Beginning;
@@ -123,6 +123,7 @@ fn begin_stint(desk: &mut Desk<'_>, customer: Customer) {
     thread.standing = Standing::Connected;
     let stint_id = thread.stint_id(desk.context.customer_key).expect("it has a stint now");
     desk.put_thread(thread);
+    let session_ends_at = session::ends_at(desk.state, &thread);
     desk.put_stint(Stint {
         stint_id,
         phase: Phase::Live,
@@ -132,6 +133,7 @@ fn begin_stint(desk: &mut Desk<'_>, customer: Customer) {
         turn: Turn::Nobody,
         is_answered: false,
         customer_seq: 0,
+        session_ends_at,
     });
 }
 

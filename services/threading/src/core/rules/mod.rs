@@ -14,6 +14,7 @@ pub(super) mod leaving;
 pub(super) mod ownership;
 pub(super) mod sends;
 pub(super) mod sequence;
+pub(super) mod session;
 pub(super) mod settings;
 pub(super) mod signals;
 pub(super) mod turns;

@@ -1,6 +1,7 @@
 //! T5: threading is the only writer of a conversation; every accepted message, in or out, gets
 //! the next sequence number, and nothing else does.
 
+use super::session;
 use crate::core::desk::Desk;
 use schemas::ids::StintId;
 use schemas::records::{ConversationEventKind, MessageAdded};
@@ -10,6 +11,7 @@ pub(crate) fn add(desk: &mut Desk<'_>, stint_id: Option<StintId>, message: Messa
     let mut thread = desk.thread_or_new();
     thread.seq += 1;
     desk.put_thread(thread);
+    session::spoke(desk);
     desk.say(stint_id, ConversationEventKind::MessageAdded(Box::new(message)));
     thread.seq
 }

@@ -1,8 +1,9 @@
 //! T3, T4: how long a conversation can be re-opened. The queue it was last served in decides
 //! before the account, the account before the tenant's channel, that before the tenant, and 72 h
 //! is the default. Evaluated anew at each message and each closing, so that changed configuration
-//! applies to conversations that already rest.
+//! applies to conversations that already rest. On `web` no window outlasts the guest's session (T6).
 
+use super::session;
 use crate::core::event::{Clock, Setting, SettingKey};
 use crate::core::state::{Thread, Threads};
 use schemas::ids::QueueId;
@@ -18,7 +19,8 @@ pub(crate) fn ends_at(state: &Threads, thread: &Thread) -> Timestamp {
         Clock::FromDisconnect => thread.ended_at,
         Clock::FromLastMessage => thread.heard_at,
     };
-    anchor.plus_ms(minutes.max(0).saturating_mul(MINUTE_MS)).max(thread.grace_until())
+    let ends_at = anchor.plus_ms(minutes.max(0).saturating_mul(MINUTE_MS)).max(thread.grace_until());
+    session::ends_at(state, thread).map_or(ends_at, |session| session.min(ends_at))
 }
 
 fn rule(state: &Threads, thread: &Thread) -> (i64, Clock) {

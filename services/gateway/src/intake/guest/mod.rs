@@ -1,0 +1,6 @@
+//! Guests: sockets, sign-in, the deployment's configuration.
+
+pub mod deployment;
+pub mod frames;
+pub mod sign_in;
+pub mod socket;
