@@ -1,15 +1,16 @@
 //! The contract of a channel, the same for all of them: what a strict provider does to us, and what
 //! comes of it. Real sockets both ways; no Kafka.
-#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
 #[path = "channels/house.rs"]
 mod house;
 #[path = "channels/side.rs"]
 mod side;
 
-use house::House;
+use house::{House, TENANT};
+use objects::ObjectRef;
 use schemas::ids::MessageId;
-use schemas::records::{Channel, Choice, Content};
+use schemas::records::{Attachment, Channel, Choice, Content, DeliveryEventKind, InboundKind};
 use serde_json::json;
 use side::{CHANNELS, CUSTOMER, NOBODY, Side};
 use stream::clock;
@@ -268,4 +269,40 @@ fn the_page_shows_what_the_code_can() {
     let shown =
         page.split("<!-- capabilities -->\n").nth(1).and_then(|rest| rest.split("<!-- /capabilities -->").next());
     assert_eq!(shown.unwrap(), delivery::capability_table(), "docs/channels.md, between its marks");
+}
+
+#[tokio::test]
+async fn a_picture_sent_on_whatsapp_is_fetched_by_its_id_and_kept() {
+    const PICTURE: &[u8] = b"\x89PNG not much of a picture";
+    let mut house = House::open().await;
+    let side = Side::open(&mut house, Channel::Whatsapp).await;
+    let (webhook, age_links) = side.picture(PICTURE);
+    assert_eq!(side.post_signed(&house, &webhook).await, 200);
+    house.until("the picture", 0, |house| !house.inbound.is_empty()).await;
+    let InboundKind::Message(message) = &house.inbound[0].kind else { panic!("{:?}", house.inbound) };
+    let content = message.content.clone();
+    age_links();
+    let id = house.receive(Channel::Whatsapp, CUSTOMER, content);
+    house.until("the copy", 0, |house| house.has(id, "media_stored")).await;
+    let event = house.said.iter().find(|event| event.message_id == id).unwrap();
+    let DeliveryEventKind::MediaStored(stored) = &event.kind else { panic!("{event:?}") };
+    let (mime, size) = (stored.mime.as_deref(), stored.size_bytes);
+    assert_eq!((stored.attachment_no, mime, size), (0, Some("image/png"), 26));
+    let object = ObjectRef::parse(&stored.stored_ref).unwrap();
+    assert!(object.is_of(TENANT, &event.customer_key.to_string()));
+    let found = house.media.objects.read(&object).await.unwrap().unwrap();
+    let bytes: Vec<_> = futures::TryStreamExt::try_collect(found.bytes).await.unwrap();
+    assert_eq!(bytes.concat(), PICTURE);
+}
+
+#[tokio::test]
+async fn an_address_in_a_message_leads_nowhere_but_to_the_accounts_hosts() {
+    for url in ["https://169.254.169.254/latest", "https://evil.example/a.png", "http://127.0.0.2/a.png"] {
+        let mut house = House::open().await;
+        Side::open(&mut house, Channel::Open).await;
+        let attachment = Attachment { attachment_type: "image".into(), url: Some(url.into()), ..Attachment::default() };
+        let content = Content { attachments: vec![attachment], ..Content::text("look") };
+        let id = house.receive(Channel::Open, CUSTOMER, content);
+        house.until(url, 0, |house| house.has(id, "media_failed")).await;
+    }
 }

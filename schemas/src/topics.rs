@@ -213,6 +213,7 @@ pub const TABLES: &[(&str, Partitions, &[&str])] = &[
             "replies",
             "consents",
             "parties",
+            "media",
         ],
     ),
 ];

@@ -9,15 +9,18 @@ use std::time::Duration;
 
 use access::{Claims, Subject, TokenSecrets};
 use delivery::config::DeliverySettings;
-use delivery::core::Delivery;
 use delivery::core::effect::{Effect, Send};
-use delivery::core::event::{CallEnded, Event};
+use delivery::core::event::{CallEnded, ErrandEnded, Event};
+use delivery::core::media::{Copy, CopyEnded};
+use delivery::core::{Delivery, Policy};
 use delivery::outlets::Calls;
+use delivery::outlets::media::Fetcher;
 use ingest::acceptance::Acceptance;
 use ingest::intake::http::{Edge, Limits, router};
 use ingest::intake::knowledge::Knowledge;
 use ingest::intake::secrets::SecretBook;
 use ingest::outlets::{Appending, Log};
+use objects::{Media, MediaSettings};
 use schemas::codec::Codec;
 use schemas::ids::{ConversationId, CustomerKey, EventId, KeySecret, MessageId};
 use schemas::records::{
@@ -64,12 +67,14 @@ pub(crate) struct House {
     pub(crate) inbound: Vec<InboundEvent>,
     driver: TaskDriver<Delivery>,
     calls: Arc<Calls>,
+    fetcher: Arc<Fetcher>,
+    pub(crate) media: Media,
     codec: Arc<Codec>,
     secret: KeySecret,
     knowledge: Knowledge,
     inbox: mpsc::UnboundedReceiver<Output>,
-    ended: mpsc::UnboundedReceiver<CallEnded>,
-    ends: mpsc::UnboundedSender<CallEnded>,
+    ended: mpsc::UnboundedReceiver<ErrandEnded>,
+    ends: mpsc::UnboundedSender<ErrandEnded>,
     skipped_ms: i64,
     asked: i64,
     version: i64,
@@ -85,7 +90,12 @@ fn topics() -> Vec<Topic> {
     topics
 }
 
-fn calls(secret: &KeySecret, registry: &prometheus::Registry) -> Calls {
+/// A folder for media, and who fetches and calls.
+fn outlets(secret: &KeySecret, tokens: &TokenSecrets, store: &Path) -> (Calls, Fetcher, Media) {
+    #[derive(serde::Deserialize)]
+    struct Defaults {
+        media: MediaSettings,
+    }
     let settings = DeliverySettings {
         admin_listen: "127.0.0.1:0".parse().unwrap(),
         account_calls_max: 32,
@@ -93,9 +103,17 @@ fn calls(secret: &KeySecret, registry: &prometheus::Registry) -> Calls {
         connect_timeout_ms: 2_000,
         ports: vec![443],
         internal_hosts: vec!["127.0.0.1".into()],
+        media_internal_hosts: vec!["127.0.0.1".into()],
+        media_fetches_max: 8,
+        media_timeout_ms: 2_000,
     };
-    let metrics = delivery::metrics::Metrics::start(registry).unwrap();
-    Calls::new(&settings, secret.clone(), metrics).unwrap()
+    let metrics = delivery::metrics::Metrics::start(&prometheus::Registry::new()).unwrap();
+    let mut kept = settings::defaults::<Defaults>().unwrap().media;
+    kept.store = Some(store.to_str().unwrap().to_owned());
+    let media = Media::open(&kept, tokens).unwrap().unwrap();
+    let calls = Calls::new(&settings, secret.clone(), metrics.clone()).unwrap();
+    let fetcher = Fetcher::new(&settings, media.clone(), Arc::default(), metrics).unwrap();
+    (calls, fetcher, media)
 }
 
 impl House {
@@ -112,7 +130,8 @@ impl House {
             expires_at_ms: None,
             id: "t".into(),
         });
-        let (registry, ingest_registry) = (prometheus::Registry::new(), prometheus::Registry::new());
+        let ingest_registry = prometheus::Registry::new();
+        let (calls, fetcher, media) = outlets(&secret, &tokens, &folder.path().join("media"));
         let (writes, inbox) = mpsc::unbounded_channel();
         let (ends, ended) = mpsc::unbounded_channel();
         let acceptance = Acceptance {
@@ -141,8 +160,8 @@ impl House {
         let ingest_url = format!("http://{}", listener.local_addr().unwrap());
         let routes = router(edge, &http);
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        let calls = Arc::new(calls(&secret, &registry));
-        let driver = TaskDriver::new(Delivery::default());
+        let (calls, fetcher) = (Arc::new(calls), Arc::new(fetcher));
+        let driver = TaskDriver::new(Delivery { policy: Policy { copies_max: 4, ..Policy::default() } });
         Self {
             ingest_url,
             token,
@@ -153,6 +172,8 @@ impl House {
             inbound: Vec::new(),
             driver,
             calls,
+            fetcher,
+            media,
             codec,
             secret,
             knowledge,
@@ -200,6 +221,15 @@ impl House {
         CustomerKey::derive(&self.secret, &TENANT.into(), channel.as_str(), &account.into(), customer)
     }
 
+    /// What ingest read of a customer's message, as threading lets it out; the message's id.
+    pub(crate) fn receive(&mut self, channel: Channel, customer: &str, content: Content) -> MessageId {
+        self.asked += 1;
+        let message_id = MessageId::derive(&["received", &self.asked.to_string()]);
+        let added = MessageAdded { message_id, direction: Direction::Inbound, content, ..MessageAdded::default() };
+        self.added(ACCOUNT, channel, customer, added);
+        message_id
+    }
+
     /// An agent says something to a customer; the message's id.
     pub(crate) fn ask(&mut self, channel: Channel, customer: &str, content: Content) -> MessageId {
         self.ask_until(channel, customer, content, None)
@@ -233,6 +263,11 @@ impl House {
             customer: Some(Customer { id: customer.into(), id_type: "user_id".into(), ..Customer::default() }),
             ..added
         };
+        self.added(account, channel, customer, added);
+        message_id
+    }
+
+    fn added(&mut self, account: &str, channel: Channel, customer: &str, added: MessageAdded) {
         let now_ms = self.now().as_ms();
         let event = ConversationEvent {
             event_id: EventId::derive(&["asked", &self.asked.to_string()]),
@@ -252,7 +287,6 @@ impl House {
         let record = input(CONVERSATION_EVENTS.name, &key, &payload);
         let read = delivery::intake::read(&self.codec, &self.secret, &record).unwrap().unwrap();
         self.apply(read);
-        message_id
     }
 
     fn apply(&mut self, event: Event) {
@@ -268,6 +302,7 @@ impl House {
                 Effect::Account(state) => self.accounts.push(*state),
                 Effect::Foreign(echo, _) => self.foreign.push(echo.content.text.unwrap_or_default()),
                 Effect::Send(send) => self.call(*send),
+                Effect::Copy(copy) => self.copy(*copy),
                 Effect::DeadLetter(_) | Effect::OptedOut(_) | Effect::Ignored(_) => {}
             }
         }
@@ -279,7 +314,17 @@ impl House {
             let outcome = calls.call(&send, || true).await;
             let Send { message_id, attempt_no, part_no, .. } = send;
             // The house may have closed while the call was out.
-            drop(ends.send(CallEnded { message_id, attempt_no, part_no, at: clock::now(), outcome }));
+            let ended = CallEnded { message_id, attempt_no, part_no, at: clock::now(), outcome };
+            drop(ends.send(ErrandEnded::Send(ended)));
+        });
+    }
+
+    fn copy(&self, copy: Copy) {
+        let (fetcher, ends) = (Arc::clone(&self.fetcher), self.ends.clone());
+        tokio::spawn(async move {
+            let outcome = fetcher.copy(&copy, || true).await;
+            let ended = CopyEnded { key: copy.key, attempt_no: copy.attempt_no, at: clock::now(), outcome };
+            drop(ends.send(ErrandEnded::Copy(ended)));
         });
     }
 
@@ -308,7 +353,10 @@ impl House {
                     quiet = 0;
                 }
                 Some(ended) = self.ended.recv() => {
-                    self.apply(Event::Called(ended));
+                    self.apply(match ended {
+                        ErrandEnded::Send(ended) => Event::Called(ended),
+                        ErrandEnded::Copy(ended) => Event::Copied(ended),
+                    });
                     quiet = 0;
                 }
                 () = tokio::time::sleep(TICK) => quiet += 1,
@@ -351,6 +399,7 @@ fn word(event: &DeliveryEvent) -> String {
         | Kind::BotTurnFinished(_)
         | Kind::DataActionFinished(_)
         | Kind::MediaStored(_)
+        | Kind::MediaFailed(_)
         | Kind::Unknown(_) => return event.kind.name().to_owned(),
     };
     format!("{} {reason}", event.kind.name())

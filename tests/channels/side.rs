@@ -59,7 +59,7 @@ impl Side {
         outbound["human_agent"] = json!(true);
         let endpoint = json!({"platform": family, "secrets": [file("app", APP_SECRET)]});
         let mut spec = json!({"channel": channel.as_str(), "name": "Main", "queue": "q",
-            "provider_account_id": PROVIDER_ACCOUNT, "outbound": outbound});
+            "provider_account_id": PROVIDER_ACCOUNT, "media_hosts": ["127.0.0.1"], "outbound": outbound});
         if channel != Channel::Open {
             spec["endpoint"] = json!("hook");
             house.configure("Endpoint", "hook", &endpoint);
@@ -177,6 +177,20 @@ impl Side {
             }
             Channel::Open | Channel::Web | Channel::Unknown => None,
         }
+    }
+
+    /// WhatsApp's webhook of a customer's picture, and what makes its address too old.
+    pub(crate) fn picture(&self, bytes: &[u8]) -> (Value, impl Fn()) {
+        let Provider::Whatsapp(provider) = &self.provider else { panic!("only WhatsApp gives files by id") };
+        let (id, sha256) = provider.keep("image/png", bytes);
+        let image = json!({"id": id, "mime_type": "image/png", "sha256": sha256, "caption": "look"});
+        let now = (stream::clock::now().as_ms() / 1000).to_string();
+        let message = json!({"from": CUSTOMER, "id": "wamid.P", "timestamp": now, "type": "image", "image": image});
+        let value = json!({"messaging_product": "whatsapp", "metadata": {"phone_number_id": PROVIDER_ACCOUNT},
+            "messages": [message]});
+        let change = json!({"field": "messages", "value": value});
+        let body = json!({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]});
+        (body, || provider.age_links())
     }
 
     /// Posts a webhook, signed with a secret; the answer's status.

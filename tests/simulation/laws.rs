@@ -256,6 +256,7 @@ fn sends_are_repeated_only_when_their_outcome_was_unknown(
             | DeliveryEventKind::BotTurnFinished(_)
             | DeliveryEventKind::DataActionFinished(_)
             | DeliveryEventKind::MediaStored(_)
+            | DeliveryEventKind::MediaFailed(_)
             | DeliveryEventKind::Unknown(_) => {}
         }
     }

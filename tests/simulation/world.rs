@@ -6,7 +6,8 @@ use crate::node::{Node, Stepped};
 use crate::people::{self, Person, secret};
 use crate::provider::Provider;
 use delivery::core::Policy;
-use delivery::core::event::{CallEnded, Event as DeliveryEvent};
+use delivery::core::effect::Errand;
+use delivery::core::event::{CallEnded, ErrandEnded, Event as DeliveryEvent};
 use delivery::{DeliveryStation, metrics::Metrics as DeliveryMetrics};
 use routing::metrics::Metrics as RoutingMetrics;
 use routing::station::RoutingStation;
@@ -220,7 +221,7 @@ impl World {
             self.tell_routing(None, people::held(present));
         }
         for (partition, ended) in self.provider.ended(self.now) {
-            let event = self.delivery.station.outcome(&ended);
+            let event = self.delivery.station.outcome(&ErrandEnded::Send(ended));
             self.delivery.apply(partition, event, &mut self.log, self.now);
             self.perform(partition);
         }
@@ -341,7 +342,8 @@ impl World {
 
     /// Hands committed sends to the platforms, whose receipts come in any order, some twice.
     fn perform(&mut self, partition: usize) {
-        for send in std::mem::take(&mut self.delivery.tasks[partition].requests) {
+        for errand in std::mem::take(&mut self.delivery.tasks[partition].requests) {
+            let Errand::Send(send) = errand else { panic!("without a store nothing is fetched, found {errand:?}") };
             let Some(id) = self.provider.call(partition, &send, self.now, &mut self.dice) else { continue };
             for status in [ReceiptStatus::Sent, ReceiptStatus::Delivered, ReceiptStatus::Read, ReceiptStatus::Read] {
                 let whose = (send.customer_key, send.channel, send.account.account.as_str());

@@ -117,6 +117,11 @@ pub(crate) trait Platform: Send + Sync + 'static {
     /// Judges a request and, if it is good and `takes`, takes its message.
     fn judge(&self, account: &str, headers: &HeaderMap, body: &[u8], takes: bool) -> Verdict;
 
+    /// Further routes of the platform.
+    fn routes(self: &Arc<Self>) -> Router {
+        Router::new()
+    }
+
     /// A message was taken: what the platform does then; ends when all is told.
     fn taken(self: &Arc<Self>, account: &str, seen: &Details) -> Option<JoinHandle<()>>;
 
@@ -180,6 +185,7 @@ impl<P: Platform> Counter<P> {
             .route("/_faults", post(script::<P>))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .with_state(self.clone())
+            .merge(self.platform.routes())
     }
 }
 

@@ -7,9 +7,10 @@ fn may_use(directory: &str) -> Option<&'static [&'static str]> {
     match directory {
         "schemas" | "services/lib/telemetry" | "services/lib/settings" | "services/lib/access" => Some(&[]),
         "services/lib/stream" => Some(&["telemetry"]),
+        "services/lib/objects" => Some(&["access", "settings"]),
         "services/cli" | "tests" | "tests/bench" => None,
         other if other.starts_with("deploy/") => None,
-        _ => Some(&["schemas", "stream", "telemetry", "settings", "access"]),
+        _ => Some(&["schemas", "stream", "telemetry", "settings", "access", "objects"]),
     }
 }
 

@@ -60,6 +60,10 @@ pub struct ChannelAccount {
     /// null: 4320 (72 h). No window lasts longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_minutes: Option<i64>,
+    /// Hosts that its media may be fetched from, beside those of its channel; `*.shop.example` is every host
+    /// below. Open messaging has no hosts of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media_hosts: Vec<String>,
     /// How replies leave.
     #[serde(default)]
     pub outbound: Outbound,

@@ -77,6 +77,7 @@ shaped_record! {
     BotTurnFinished = bot_turn_finished: OutsideResult,
     DataActionFinished = data_action_finished: OutsideResult,
     MediaStored = media_stored: MediaStored,
+    MediaFailed = media_failed: MediaFailed,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -143,6 +144,14 @@ pub struct MediaStored {
     pub attachment_no: i64,
     pub stored_ref: String,
     pub size_bytes: i64,
+    pub mime: Option<String>,
+    pub sha256: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MediaFailed {
+    pub attachment_no: i64,
+    pub reason: String,
 }
 
 /// Health of one channel account, shared by all delivery instances.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use objects::MediaSettings;
 use schemas::codec::RegistrySettings;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -11,6 +12,10 @@ use telemetry::LogSettings;
 /// All that delivery wants to know.
 #[derive(Debug, Deserialize)]
 pub struct Config {
+    /// Signs addresses of media.
+    pub token_secret: SecretString,
+    /// Where media lie.
+    pub media: MediaSettings,
     /// Signs the ids that leave the house.
     pub key_secret: SecretString,
     /// Logging.
@@ -39,4 +44,11 @@ pub struct DeliverySettings {
     pub ports: Vec<u16>,
     /// Hosts that may be called without TLS, on any port and at private addresses.
     pub internal_hosts: Vec<String>,
+    /// Hosts that media may be fetched from without TLS, on any port and at private addresses, where an
+    /// account's `media_hosts` name them too.
+    pub media_internal_hosts: Vec<String>,
+    /// Media fetched at one time.
+    pub media_fetches_max: usize,
+    /// Longest time of one fetch, milliseconds.
+    pub media_timeout_ms: u64,
 }

@@ -6,10 +6,11 @@ mod accounts;
 mod configuration;
 mod inbound;
 mod messages;
+mod requests;
 
 use schemas::codec::{Codec, CodecError};
 use schemas::ids::{CustomerKey, KeySecret};
-use schemas::records::{DeliveryRequest, Record};
+use schemas::records::Record;
 use schemas::topics::{CHANNEL_INBOUND, CONFIG_ENTITIES, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_REQUESTS};
 use stream::{InputRecord, Reject};
 
@@ -41,9 +42,7 @@ pub fn read(codec: &Codec, secret: &KeySecret, record: &InputRecord<'_>) -> Resu
     } else if record.topic == CHANNEL_INBOUND.name {
         inbound::read(secret, decode(codec, record)?)
     } else if record.topic == DELIVERY_REQUESTS.name {
-        let request: DeliveryRequest = decode(codec, record)?;
-        let detail = format!("this build performs no {}", request.kind.name());
-        Err(Reject::new("unsupported_request", detail))
+        requests::read(record, decode(codec, record)?)
     } else {
         unreachable!("the station reads no other topic")
     }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use delivery::config::Config;
 use delivery::core::Policy;
 use delivery::metrics::Metrics;
-use delivery::outlets::{Calls, Performer};
+use delivery::outlets::Performer;
 use delivery::{DeliveryStation, TOPICS};
 use schemas::codec::Codec;
 use schemas::ids::KeySecret;
@@ -41,9 +41,9 @@ async fn run() -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals()?;
     let codec = Codec::connect(&config.schema_registry, &TOPICS).await.context("schemas")?;
     let secret = KeySecret::new(config.key_secret.expose_secret());
-    let calls = Calls::new(&config.delivery, secret.clone(), metrics.clone()).context("HTTP client")?;
-    let performer = Performer::new(calls, tokio::runtime::Handle::current());
-    let policy = Policy { account_claims_max: config.delivery.account_calls_max };
+    let performer = Performer::of(&config, secret.clone(), metrics.clone())?;
+    let copies_max = if performer.keeps_media() { config.delivery.media_fetches_max } else { 0 };
+    let policy = Policy { account_claims_max: config.delivery.account_calls_max, copies_max };
     let setup = Setup {
         service: ServiceName::new("delivery"),
         settings: config.kafka,

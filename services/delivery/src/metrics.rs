@@ -29,6 +29,13 @@ telemetry::metrics! {
         provider_opt_outs: IntCounter = "delivery_provider_opt_outs_total" [],
         /// What somebody said elsewhere in our account's name.
         foreign_echoes: IntCounterVec = "delivery_foreign_echoes_total" ["channel"],
+        /// Attachments copied or given up, by outcome: stored, or the reason.
+        media: IntCounterVec = "delivery_media_total" ["channel", "outcome"],
+        /// Bytes of attachments copied.
+        media_bytes: IntCounterVec = "delivery_media_bytes_total" ["channel"],
+        /// Time of one try to copy an attachment.
+        media_seconds: HistogramVec = "delivery_media_seconds" ["channel"]
+            buckets [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0],
         /// Time that a call waited for its account's own rate.
         paced_seconds: HistogramVec = "delivery_paced_seconds" ["channel"]
             buckets [0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 900.0],
@@ -60,7 +67,7 @@ impl Metrics {
             }
             Effect::Foreign(echo, _) => self.foreign_echoes.with_label_values(&[echo.channel.as_str()]).inc(),
             Effect::OptedOut(_) => self.provider_opt_outs.inc(),
-            Effect::Send(_) | Effect::DeadLetter(_) => {}
+            Effect::Send(_) | Effect::Copy(_) | Effect::DeadLetter(_) => {}
         }
     }
 
@@ -93,10 +100,14 @@ impl Metrics {
             DeliveryEventKind::Delivered(_) | DeliveryEventKind::Read(_) => {
                 self.receipts.with_label_values(&[channel, kind]).inc();
             }
+            DeliveryEventKind::MediaStored(stored) => {
+                self.media.with_label_values(&[channel, "stored"]).inc();
+                self.media_bytes.with_label_values(&[channel]).inc_by(stored.size_bytes.try_into().unwrap_or_default());
+            }
+            DeliveryEventKind::MediaFailed(failed) => self.media.with_label_values(&[channel, &failed.reason]).inc(),
             DeliveryEventKind::Claimed(_)
             | DeliveryEventKind::BotTurnFinished(_)
             | DeliveryEventKind::DataActionFinished(_)
-            | DeliveryEventKind::MediaStored(_)
             | DeliveryEventKind::Unknown(_) => {}
         }
     }

@@ -2,10 +2,12 @@
 
 pub mod address;
 pub mod channels;
+pub mod media;
 pub mod pace;
 pub mod performer;
 pub mod preview;
 pub mod secrets;
+pub mod stored;
 
 use schemas::codec::Codec;
 use schemas::ids::{CommandId, EventId};
@@ -18,20 +20,21 @@ use schemas::topics::{
 };
 use stream::{Outbox, Output};
 
-use crate::core::effect::{Effect, Exhaustion, OptedOut, Send};
+use crate::core::effect::{Effect, Errand, Exhaustion, OptedOut};
 use crate::core::event::{Asked, Echo};
 
 pub use performer::{Calls, Performer};
 
 /// Writes what the machine wants said and hands out what it wants sent. Counts are not records.
-pub fn speak(codec: &Codec, effect: Effect, out: &mut Outbox<Send>) {
+pub fn speak(codec: &Codec, effect: Effect, out: &mut Outbox<Errand>) {
     match effect {
         Effect::Event(event) => out.record(output(codec, DELIVERY_EVENTS, event.customer_key.to_string(), &*event)),
         Effect::Account(state) => {
             let key = format!("{}/{}", state.tenant, state.account_id);
             out.record(output(codec, DELIVERY_ACCOUNTS, key, &*state));
         }
-        Effect::Send(send) => out.request(*send),
+        Effect::Send(send) => out.request(Errand::Send(send)),
+        Effect::Copy(copy) => out.request(Errand::Copy(copy)),
         Effect::DeadLetter(exhaustion) => out.record(exhausted(codec, *exhaustion)),
         Effect::Foreign(echo, at) => {
             let command = foreign(*echo, at);

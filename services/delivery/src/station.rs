@@ -8,8 +8,9 @@ use schemas::topics::{
 };
 use stream::{DeadLetter, InputRecord, Inputs, Outbox, Reject, Station, clock};
 
-use crate::core::effect::{Effect, Send};
-use crate::core::event::{CallEnded, Event, Outcome};
+use crate::core::effect::{Effect, Errand};
+use crate::core::event::{CallEnded, ErrandEnded, Event, Outcome};
+use crate::core::media::{CopyEnded, CopyOutcome, CopyPhase};
 use crate::core::rows::Phase;
 use crate::core::state::Deliveries;
 use crate::core::{Delivery, Policy};
@@ -44,8 +45,8 @@ impl DeliveryStation {
 
 impl Station for DeliveryStation {
     type Machine = Delivery;
-    type Request = Send;
-    type Outcome = CallEnded;
+    type Request = Errand;
+    type Outcome = ErrandEnded;
 
     fn machine(&self) -> &Delivery {
         &self.machine
@@ -64,13 +65,16 @@ impl Station for DeliveryStation {
         intake::waits(&self.codec, record)
     }
 
-    fn outlet(&self, effect: Effect, out: &mut Outbox<Send>) {
+    fn outlet(&self, effect: Effect, out: &mut Outbox<Errand>) {
         self.metrics.count(&effect);
         outlets::speak(&self.codec, effect, out);
     }
 
-    fn outcome(&self, outcome: &CallEnded) -> Event {
-        Event::Called(outcome.clone())
+    fn outcome(&self, outcome: &ErrandEnded) -> Event {
+        match outcome {
+            ErrandEnded::Send(ended) => Event::Called(ended.clone()),
+            ErrandEnded::Copy(ended) => Event::Copied(ended.clone()),
+        }
     }
 
     /// Calls that were out when the last process ended may have arrived (D1).
@@ -84,7 +88,10 @@ impl Station for DeliveryStation {
             at,
             outcome: Outcome::Lost,
         });
-        lost.map(Event::Called).collect()
+        let out = state.all_wanted().filter(|(_, wanted)| wanted.phase == CopyPhase::Out);
+        let copies =
+            out.map(|(key, wanted)| CopyEnded { key: *key, attempt_no: wanted.tries, at, outcome: CopyOutcome::Lost });
+        lost.map(Event::Called).chain(copies.map(Event::Copied)).collect()
     }
 
     fn observe(&self, _: &str, states: &[&Deliveries]) {

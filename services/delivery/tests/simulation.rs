@@ -287,6 +287,7 @@ impl World {
                 Effect::Send(send) => self.calls.push_back(*send),
                 Effect::Event(event) => self.tell(event.message_id, event.customer_key, &event.kind),
                 Effect::Account(_)
+                | Effect::Copy(_)
                 | Effect::DeadLetter(_)
                 | Effect::Foreign(..)
                 | Effect::OptedOut(_)
@@ -324,6 +325,7 @@ impl World {
             | DeliveryEventKind::BotTurnFinished(_)
             | DeliveryEventKind::DataActionFinished(_)
             | DeliveryEventKind::MediaStored(_)
+            | DeliveryEventKind::MediaFailed(_)
             | DeliveryEventKind::Unknown(_) => {
                 assert!(!story.is_over, "{id} goes on after it was settled");
                 return;

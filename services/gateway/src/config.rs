@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use objects::MediaSettings;
 use schemas::codec::RegistrySettings;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -23,6 +24,8 @@ pub struct Config {
     pub schema_registry: RegistrySettings,
     /// Where transcripts are.
     pub clickhouse: ClickHouseSettings,
+    /// Where media lie.
+    pub media: MediaSettings,
     /// Its own section.
     pub gateway: GatewaySettings,
     /// What guests may do.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use access::TokenSecrets;
 use anyhow::Context;
+use objects::Media;
 use schemas::codec::Codec;
 use schemas::ids::KeySecret;
 use schemas::topics::TOPICS;
@@ -34,6 +35,7 @@ const FINISH: Duration = Duration::from_secs(10);
 pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     let secrets = TokenSecrets::parse(config.token_secret.expose_secret()).context("token_secret")?;
     config.kafka.check()?;
+    let media = Media::open(&config.media, &secrets)?.map(Arc::new);
     let admin = Admin::new("gateway")?;
     let progress = Progress::new();
     let (alive, ready) = (progress.clone(), progress.clone());
@@ -80,7 +82,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     listening.ok();
     tracing::info!(address = %listener.local_addr()?, "listening");
     let signer = Arc::new(Signer::new(&secrets));
-    let edge = Edge { hub: hub.clone(), lobby, signer, secrets: Arc::new(secrets), shutdown: shutdown.clone() };
+    let edge = Edge { hub: hub.clone(), lobby, signer, secrets: Arc::new(secrets), media, shutdown: shutdown.clone() };
     let ending = shutdown.clone();
     let serving = axum::serve(listener, router(edge, &http)).with_graceful_shutdown(async move { ending.wait().await });
     let finish = async {

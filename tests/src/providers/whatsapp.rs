@@ -1,6 +1,7 @@
 //! WhatsApp Cloud, `POST /v25.0/{phone number id}/messages`, as strict as the real one (Cloud API,
 //! messages reference and error codes; `reference/channels.md` §4.5–4.8).
 
+mod files;
 mod rich;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +54,9 @@ struct Memory {
     statuses: Statuses,
     unknown: BTreeSet<String>,
     wrote_ms: BTreeMap<(String, String), i64>,
+    files: BTreeMap<String, files::File>,
+    /// Where this platform is reached, for the addresses of files.
+    address: String,
 }
 
 impl WhatsApp {
@@ -64,6 +68,7 @@ impl WhatsApp {
         let cloud = Cloud { settings, http: reqwest::Client::new(), memory: Mutex::default() };
         let counter = Counter { platform: Arc::new(cloud), book: Arc::new(Book::default()) };
         let server = Server::start(port, counter.router()).await?;
+        locked(&counter.platform.memory).address = format!("http://{}", server.address());
         Ok(Self { counter, server })
     }
 
@@ -85,6 +90,16 @@ impl WhatsApp {
     /// What is told of messages taken from now on.
     pub fn tell(&self, statuses: Statuses) {
         locked(&self.counter.platform.memory).statuses = statuses;
+    }
+
+    /// Somebody sends a file: its id, as a webhook names it, and its SHA-256 in Base64.
+    pub fn keep(&self, mime: &str, bytes: &[u8]) -> (String, String) {
+        locked(&self.counter.platform.memory).keep(mime, bytes)
+    }
+
+    /// Addresses of files given so far are too old.
+    pub fn age_links(&self) {
+        locked(&self.counter.platform.memory).age_links();
     }
 
     /// This person has no WhatsApp.
@@ -131,6 +146,10 @@ impl ApiError {
 
 impl Platform for Cloud {
     const ROUTE: &'static str = "/v25.0/{account}/messages";
+
+    fn routes(self: &Arc<Self>) -> axum::Router {
+        files::routes(Arc::clone(self))
+    }
 
     fn judge(&self, account: &str, headers: &HeaderMap, body: &[u8], takes: bool) -> Verdict {
         let parsed: Result<Value, _> = serde_json::from_slice(body);

@@ -27,6 +27,7 @@ pub fn facts(source: &Source, event: &DeliveryEvent) -> Facts {
         | Kind::BotTurnFinished(_)
         | Kind::DataActionFinished(_)
         | Kind::MediaStored(_)
+        | Kind::MediaFailed(_)
         | Kind::Unknown(_) => return Facts::default(),
     }
     let row = row! { DeliveryRow from source, 0;

@@ -4,6 +4,7 @@ use schemas::ids::{AttemptId, MessageId};
 use schemas::records::{AccountState, Channel, Customer, DeliveryEvent, Millis, SenderKind};
 
 use super::event::{AccountKey, Asked, Echo, Route};
+use super::media::Copy;
 use super::rendering::Part;
 use schemas::ids::CustomerKey;
 
@@ -16,6 +17,8 @@ pub enum Effect {
     Account(Box<AccountState>),
     /// Call the provider.
     Send(Box<Send>),
+    /// Fetch something and keep it.
+    Copy(Box<Copy>),
     /// Lay the record that asked aside, for somebody to send it again.
     DeadLetter(Box<Exhaustion>),
     /// Tell threading what somebody answered elsewhere; decided at.
@@ -24,6 +27,15 @@ pub enum Effect {
     OptedOut(Box<OptedOut>),
     /// Something came that changes nothing.
     Ignored(Ignored),
+}
+
+/// What the shell is asked to do outside, after the transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Errand {
+    /// Call the provider.
+    Send(Box<Send>),
+    /// Fetch something and keep it.
+    Copy(Box<Copy>),
 }
 
 /// One committed attempt, with all that the call needs.

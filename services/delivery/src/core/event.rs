@@ -5,6 +5,7 @@ use schemas::records::{Channel, Content, Customer, Initiator, MessageAdded, Mill
 use serde::{Deserialize, Serialize};
 use stream::{Tick, Timestamp};
 
+use super::media::{CopyAsked, CopyEnded, Received};
 use super::rows::Breaker;
 
 /// Whose account: ids of different tenants may be alike.
@@ -39,6 +40,12 @@ pub enum Event {
     Consented(CustomerKey, Consented),
     /// A message of the customer has its place in the conversation: what follows may answer it.
     Wrote(CustomerKey),
+    /// A message with attachments that somebody else keeps.
+    Received(Box<Received>),
+    /// Somebody wants another try of a copy.
+    CopyAsked(CopyAsked),
+    /// What came of a try to copy something.
+    Copied(CopyEnded),
 }
 
 impl From<Tick> for Event {
@@ -110,6 +117,9 @@ pub struct Route {
     pub legacy_secret: Option<SecretPlace>,
     /// Longest time of one call, milliseconds.
     pub timeout_ms: i64,
+    /// Hosts of its media beside those of its channel.
+    #[serde(default)]
+    pub media_hosts: Vec<String>,
 }
 
 /// OAuth 1.0a user context.
@@ -176,6 +186,15 @@ impl Asked {
         let is_begun = matches!(self.added.initiator, Some(Initiator::Agent | Initiator::Api));
         is_begun || self.added.sender.kind == SenderKind::Api
     }
+}
+
+/// The end of one errand.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ErrandEnded {
+    /// Of a call.
+    Send(CallEnded),
+    /// Of a copy.
+    Copy(CopyEnded),
 }
 
 /// The end of one call.

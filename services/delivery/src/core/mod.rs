@@ -6,6 +6,7 @@
 
 pub mod effect;
 pub mod event;
+pub mod media;
 pub mod rendering;
 pub mod rows;
 pub mod rules;
@@ -30,11 +31,13 @@ pub struct Delivery {
 pub struct Policy {
     /// Calls of one account that may be out at one time, per partition.
     pub account_claims_max: usize,
+    /// Media that may be fetched at one time, per partition; 0: none are kept.
+    pub copies_max: usize,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { account_claims_max: 32 }
+        Self { account_claims_max: 32, copies_max: 0 }
     }
 }
 
@@ -53,6 +56,14 @@ impl Machine for Delivery {
             Event::Receipt(receipt) => rules::receipts::receipt(&mut step, receipt),
             Event::Echo(echo) => rules::echoes::echo(&mut step, *echo),
             Event::Told(key, told) => rules::shared_health::told(&mut step, key, told),
+            Event::Received(received) => {
+                if received.wrote {
+                    rules::consent::wrote(&mut step, received.customer_key);
+                }
+                rules::media::received(&mut step, *received);
+            }
+            Event::CopyAsked(asked) => rules::media::asked(&mut step, &asked),
+            Event::Copied(ended) => rules::media::ended(&mut step, ended),
             Event::Heard(heard) => rules::replies::heard(&mut step, heard),
             Event::Consented(customer, told) => rules::consent::changed(&mut step, customer, told),
             Event::Wrote(customer) => rules::consent::wrote(&mut step, customer),

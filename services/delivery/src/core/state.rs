@@ -1,12 +1,15 @@
 //! What one partition remembers: its tables, and the indexes that follow from them.
 
 mod checks;
+mod media;
+mod remembered;
 
 use schemas::ids::{CustomerKey, MessageId};
 use schemas::records::Customer;
 use stream::{Derived, Index, Scope, State, Stored, Table, Timestamp};
 
 use super::event::{Account, AccountKey};
+use super::media::{CopyKey, Wanted};
 use super::rows::{
     Consent, Early, Health, Lane, Message, Phase, Progress, ProviderKey, Replies, Sent, part_id, provider_keys,
 };
@@ -23,6 +26,7 @@ pub struct Deliveries {
     replies: Table<CustomerKey, Replies>,
     consents: Table<CustomerKey, Consent>,
     parties: Table<CustomerKey, Customer>,
+    media: Table<CopyKey, Wanted>,
     /// Open messages in lane order.
     queue: Index<(CustomerKey, u64, MessageId)>,
     /// Committed calls by account.
@@ -45,6 +49,12 @@ pub struct Deliveries {
     forget_sent: Index<(Timestamp, MessageId)>,
     /// Early receipts by the time they are forgotten.
     forget_early: Index<(Timestamp, ProviderKey)>,
+    /// Copies by the end of their wait, those given up by the time they are forgotten.
+    copies_due: Index<(Timestamp, CopyKey)>,
+    /// Copies that wait for their turn alone, longest first.
+    copies_ready: Index<(Timestamp, CopyKey)>,
+    /// Copies being fetched.
+    copies_out: Index<CopyKey>,
 }
 
 impl Default for Deliveries {
@@ -59,6 +69,7 @@ impl Default for Deliveries {
             replies: Table::new("replies"),
             consents: Table::new("consents"),
             parties: Table::new("parties"),
+            media: Table::new("media"),
             queue: Index::new(),
             claims: Index::new(),
             wakes: Index::new(),
@@ -70,6 +81,9 @@ impl Default for Deliveries {
             forget_replies: Index::new(),
             forget_sent: Index::new(),
             forget_early: Index::new(),
+            copies_due: Index::new(),
+            copies_ready: Index::new(),
+            copies_out: Index::new(),
         }
     }
 }
@@ -272,69 +286,6 @@ impl Deliveries {
         found.map(|(_, _, id)| *id).collect()
     }
 
-    /// What was said to a customer since they last wrote.
-    pub fn replies(&self, customer: CustomerKey) -> i64 {
-        self.replies.get(&customer).map_or(0, |replies| replies.count)
-    }
-
-    /// Notes what was said to a customer since they last wrote.
-    pub fn set_replies(&mut self, customer: CustomerKey, replies: Option<Replies>) {
-        if let Some(old) = self.replies.remove(&customer) {
-            self.forget_replies.remove(&(old.forget_at, customer));
-        }
-        if let Some(replies) = replies {
-            self.forget_replies.insert((replies.forget_at, customer));
-            self.replies.put(customer, replies);
-        }
-    }
-
-    /// A count of replies to be forgotten.
-    pub fn due_replies(&self, now: Timestamp) -> Option<CustomerKey> {
-        self.forget_replies.first().filter(|(at, _)| *at <= now).map(|(_, customer)| *customer)
-    }
-
-    /// What a customer wants to hear from us; `None` while nobody has said.
-    pub fn consent(&self, customer: CustomerKey) -> Option<&Consent> {
-        self.consents.get(&customer)
-    }
-
-    /// Notes what a customer wants to hear from us.
-    pub fn set_consent(&mut self, customer: CustomerKey, consent: Consent) {
-        self.consents.put(customer, consent);
-    }
-
-    /// With whom an open conversation on a webhook is.
-    pub fn party(&self, customer: CustomerKey) -> Option<&Customer> {
-        self.parties.get(&customer)
-    }
-
-    /// Notes with whom an open conversation is, or that it is over.
-    pub fn set_party(&mut self, customer: CustomerKey, party: Option<Customer>) {
-        match party {
-            Some(party) => drop(self.parties.put(customer, party)),
-            None => drop(self.parties.remove(&customer)),
-        }
-    }
-
-    /// Receipts kept for a provider's id.
-    pub fn early(&self, key: &ProviderKey) -> Option<&Early> {
-        self.receipts.get(key)
-    }
-
-    /// Keeps receipts for a provider's id.
-    pub fn set_early(&mut self, key: ProviderKey, early: Early) {
-        self.take_early(&key);
-        self.forget_early.insert((early.forget_at, key.clone()));
-        self.receipts.put(key, early);
-    }
-
-    /// Takes the receipts kept for a provider's id.
-    pub fn take_early(&mut self, key: &ProviderKey) -> Option<Early> {
-        let early = self.receipts.remove(key)?;
-        self.forget_early.remove(&(early.forget_at, key.clone()));
-        Some(early)
-    }
-
     /// The earliest deadline.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let firsts = [
@@ -343,6 +294,7 @@ impl Deliveries {
             self.forget_sent.first().map(|(at, _)| *at),
             self.forget_early.first().map(|(at, _)| *at),
             self.forget_replies.first().map(|(at, _)| *at),
+            self.copies_due.first().map(|(at, _)| *at),
         ];
         firsts.into_iter().flatten().min()
     }
@@ -361,11 +313,6 @@ impl Deliveries {
     pub fn due_sent(&self, now: Timestamp) -> Option<MessageId> {
         self.forget_sent.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
     }
-
-    /// Early receipts to be given up.
-    pub fn due_early(&self, now: Timestamp) -> Option<ProviderKey> {
-        self.forget_early.first().filter(|(at, _)| *at <= now).map(|(_, key)| key.clone())
-    }
 }
 
 impl State for Deliveries {
@@ -380,6 +327,7 @@ impl State for Deliveries {
             &mut self.replies,
             &mut self.consents,
             &mut self.parties,
+            &mut self.media,
         ]
     }
 
@@ -396,6 +344,9 @@ impl State for Deliveries {
             &mut self.forget_replies,
             &mut self.forget_sent,
             &mut self.forget_early,
+            &mut self.copies_due,
+            &mut self.copies_ready,
+            &mut self.copies_out,
         ]
     }
 
@@ -437,6 +388,7 @@ impl State for Deliveries {
         for (key, early) in &self.receipts {
             self.forget_early.insert((early.forget_at, key.clone()));
         }
+        self.rebuild_media();
     }
 
     fn check(&self, scope: Scope) -> Result<(), String> {
@@ -454,7 +406,8 @@ impl State for Deliveries {
                 self.messages.iter().try_for_each(|(id, message)| self.check_message(*id, message))?;
                 self.customers.iter().try_for_each(|(customer, lane)| self.check_lane(*customer, lane))?;
                 self.accounts.iter().try_for_each(|(key, health)| self.check_health(key, health))?;
-                self.check_indexes()
+                self.check_indexes()?;
+                self.check_media()
             }
         }
     }

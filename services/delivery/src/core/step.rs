@@ -7,6 +7,7 @@ use stream::Timestamp;
 use super::Policy;
 use super::effect::{Effect, Ignored, OptedOut};
 use super::event::{AccountKey, Asked, Refusal};
+use super::media::{CopyKey, Wanted};
 use super::rows::{Health, Message, Past, Sent};
 use super::rules::consent;
 use super::state::Deliveries;
@@ -30,6 +31,8 @@ pub(crate) struct About {
     pub(crate) message_id: MessageId,
     pub(crate) attempt_no: i64,
     part: Option<(i64, i64)>,
+    /// Of a copy: which attachment, in which round of tries.
+    copy: Option<(i64, i64)>,
     tenant: TenantId,
     account_id: AccountId,
     conversation_id: ConversationId,
@@ -43,6 +46,7 @@ impl About {
             message_id: asked.added.message_id,
             attempt_no,
             part: None,
+            copy: None,
             tenant: asked.tenant.clone(),
             account_id: asked.account_id.clone(),
             conversation_id: asked.conversation_id,
@@ -62,11 +66,27 @@ impl About {
         Self::asked(&message.asked, message.attempts)
     }
 
+    /// A copy of one of a message's attachments.
+    pub(crate) fn copy((message_id, no): CopyKey, wanted: &Wanted) -> Self {
+        Self {
+            message_id,
+            attempt_no: wanted.tries,
+            part: None,
+            copy: Some((no, wanted.round)),
+            tenant: wanted.account.tenant.clone(),
+            account_id: wanted.account.account.clone(),
+            conversation_id: wanted.conversation_id,
+            customer_key: wanted.customer_key,
+            channel: wanted.channel,
+        }
+    }
+
     pub(crate) fn sent(message_id: MessageId, sent: &Sent) -> Self {
         Self {
             message_id,
             attempt_no: sent.attempt_no,
             part: None,
+            copy: None,
             tenant: sent.account.tenant.clone(),
             account_id: sent.account.account.clone(),
             conversation_id: sent.conversation_id,
@@ -94,9 +114,15 @@ impl Step<'_> {
     pub(crate) fn say(&mut self, about: About, at: Millis, kind: DeliveryEventKind) {
         let opted_out = matches!(&kind, DeliveryEventKind::Failed(failed) if failed.reason == OPTED_OUT);
         let opted_out = opted_out.then(|| about.opted_out(at));
-        let attempt = about.attempt_no.to_string();
+        let (message, attempt) = (about.message_id.to_string(), about.attempt_no.to_string());
+        let event_id = match about.copy {
+            Some((no, round)) => {
+                EventId::derive(&[&message, "attachment", &no.to_string(), &round.to_string(), &attempt, kind.name()])
+            }
+            None => EventId::derive(&[&message, &attempt, kind.name()]),
+        };
         let event = DeliveryEvent {
-            event_id: EventId::derive(&[&about.message_id.to_string(), &attempt, kind.name()]),
+            event_id,
             tenant: about.tenant,
             occurred_at: at,
             recorded_at: self.now.as_ms(),

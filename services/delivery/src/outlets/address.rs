@@ -5,20 +5,39 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+/// Asks for the addresses of a name.
+pub(crate) type LookUp = dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> + Send + Sync;
+
+/// A name leads to no address that may be called.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} has no address that may be called")]
+pub struct AddressRefused(String);
+
 /// What the operator allows.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Addresses {
     ports: Arc<[u16]>,
     internal_hosts: Arc<[String]>,
+    look_up: Arc<LookUp>,
 }
 
 impl Addresses {
     /// Ports of public hosts, and hosts that may be called in any way.
     pub fn new(ports: &[u16], internal_hosts: &[String]) -> Self {
-        Self { ports: ports.into(), internal_hosts: internal_hosts.into() }
+        let look_up = |name: String| -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> {
+            Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+        };
+        Self { ports: ports.into(), internal_hosts: internal_hosts.into(), look_up: Arc::new(look_up) }
+    }
+
+    /// The same with another who is asked for addresses.
+    #[cfg(test)]
+    pub(crate) fn asking(self, look_up: Arc<LookUp>) -> Self {
+        Self { look_up, ..self }
     }
 
     /// The address, if it may be called as far as can be told before it is resolved.
@@ -55,11 +74,12 @@ impl Addresses {
 impl Resolve for Addresses {
     fn resolve(&self, name: Name) -> Resolving {
         let is_internal = self.is_internal(name.as_str());
+        let found = (self.look_up)(name.as_str().to_owned());
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found.filter(|found| is_internal || is_public(found.ip())).collect();
+            let is_allowed = |found: &SocketAddr| is_internal || is_public(found.ip());
+            let allowed: Vec<SocketAddr> = found.await?.into_iter().filter(is_allowed).collect();
             if allowed.is_empty() {
-                return Err(format!("{} has no address that may be called", name.as_str()).into());
+                return Err(AddressRefused(name.as_str().to_owned()).into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })

@@ -13,7 +13,8 @@ use schemas::records::Channel;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::core::effect::Send;
-use crate::core::event::{Outcome, SecretPlace};
+use crate::core::event::{Outcome, Route, SecretPlace};
+use crate::core::media::Copy;
 use crate::core::rules::window::Right;
 
 /// One HTTP POST.
@@ -41,8 +42,8 @@ pub struct Desk<'a> {
 
 impl Desk<'_> {
     /// The header of a bearer token.
-    fn bearer(&self, send: &Send) -> Result<(&'static str, String), &'static str> {
-        let token = send.route.access_token.as_ref().ok_or("no_access_token")?;
+    fn bearer(&self, route: &Route) -> Result<(&'static str, String), &'static str> {
+        let token = route.access_token.as_ref().ok_or("no_access_token")?;
         let token = (self.secret)(token).ok_or("access_token_unreadable")?;
         Ok(("authorization", format!("Bearer {}", token.expose_secret())))
     }
@@ -63,8 +64,8 @@ pub struct HttpAnswer {
 }
 
 /// The base address, without a slash at its end.
-fn base<'a>(send: &'a Send, own: &'a str) -> &'a str {
-    send.route.api_url.as_deref().unwrap_or(own).trim_end_matches('/')
+fn base<'a>(route: &'a Route, own: &'a str) -> &'a str {
+    route.api_url.as_deref().unwrap_or(own).trim_end_matches('/')
 }
 
 /// The request of a send.
@@ -89,6 +90,76 @@ pub fn answer(channel: Channel, answer: &HttpAnswer) -> Outcome {
         Channel::Facebook | Channel::Instagram => meta::answer(answer),
         Channel::Twitter => twitter::answer(answer),
         Channel::Open | Channel::Web | Channel::Unknown => open::answer(answer),
+    }
+}
+
+/// One address of a file, or of what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Where.
+    pub url: String,
+    /// The value of `Authorization`; secret.
+    pub authorization: Option<String>,
+    /// The provider's own address, as the operator configured it; any other was written by a stranger.
+    pub is_api: bool,
+}
+
+/// How a file is had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The provider is asked where it lies, each time anew.
+    LookUp(Ask),
+    /// The provider has it.
+    Api(Ask),
+    /// Somebody has it.
+    Foreign(Ask),
+}
+
+/// Where a file lies, and what the provider said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileFound {
+    /// Where.
+    pub ask: Ask,
+    /// The address was made just now: a refusal says nothing of the file.
+    pub is_fresh: bool,
+    /// Its media type.
+    pub mime: Option<String>,
+    /// Its SHA-256.
+    pub sha256: Option<String>,
+}
+
+/// How the file of an attachment is had.
+///
+/// # Errors
+/// What the account's configuration or the attachment lacks, from a closed set.
+pub fn media(copy: &Copy, desk: &Desk<'_>) -> Result<Source, &'static str> {
+    match copy.channel {
+        Channel::Whatsapp => whatsapp::media(copy, desk),
+        Channel::Twitter => twitter::media(copy, desk),
+        Channel::Facebook | Channel::Instagram | Channel::Open | Channel::Web | Channel::Unknown => {
+            let url = copy.attachment.url.clone().ok_or("no_address")?;
+            Ok(Source::Foreign(Ask { url, authorization: None, is_api: false }))
+        }
+    }
+}
+
+/// What the answer to a look-up says.
+pub fn media_found(channel: Channel, asked: &Ask, body: &[u8]) -> Option<FileFound> {
+    match channel {
+        Channel::Whatsapp => whatsapp::media_found(asked, body),
+        Channel::Facebook | Channel::Instagram | Channel::Twitter | Channel::Open | Channel::Web | Channel::Unknown => {
+            None
+        }
+    }
+}
+
+/// Hosts that a channel's files lie on; `*.host` is every host below.
+pub fn media_hosts(channel: Channel) -> &'static [&'static str] {
+    match channel {
+        Channel::Whatsapp => whatsapp::MEDIA_HOSTS,
+        Channel::Facebook | Channel::Instagram => meta::MEDIA_HOSTS,
+        Channel::Twitter => twitter::MEDIA_HOSTS,
+        Channel::Open | Channel::Web | Channel::Unknown => &[],
     }
 }
 

@@ -3,20 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::TokenSecrets;
+use anyhow::Context;
+use objects::{Links, Media};
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use schemas::ids::{KeySecret, OutwardId};
+use secrecy::ExposeSecret;
 use stream::clock::{self, Stamp};
 use stream::{Reply, Timestamp};
 use tokio::runtime::Handle;
 
 use super::address::Addresses;
 use super::channels::{self, Desk, HttpAnswer};
+use super::media::Fetcher;
 use super::pace::{Pace, Rate};
 use super::secrets::Secrets;
-use crate::config::DeliverySettings;
-use crate::core::effect::Send;
-use crate::core::event::{CallEnded, Outcome, SecretPlace};
+use super::stored;
+use crate::config::{Config, DeliverySettings};
+use crate::core::effect::{Errand, Send};
+use crate::core::event::{CallEnded, ErrandEnded, Outcome, SecretPlace};
+use crate::core::media::{Copy, CopyEnded, CopyOutcome};
 use crate::core::rows::part_id;
 use crate::core::rules::capabilities;
 use crate::core::rules::window::{self, Right};
@@ -34,7 +41,8 @@ const CALLS_PER_S: f64 = 1_000.0;
 pub struct Calls {
     http: reqwest::Client,
     addresses: Addresses,
-    secrets: Secrets,
+    secrets: Arc<Secrets>,
+    links: Option<Links>,
     pace: Pace,
     key_secret: KeySecret,
     metrics: Metrics,
@@ -56,7 +64,7 @@ impl Calls {
             .user_agent(concat!("weft-delivery/", env!("CARGO_PKG_VERSION")))
             .build()?;
         let pace = Pace::new(settings.account_rate_share);
-        Ok(Self { http, addresses, secrets: Secrets::default(), pace, key_secret, metrics })
+        Ok(Self { http, addresses, secrets: Arc::default(), links: None, pace, key_secret, metrics })
     }
 
     /// Makes one call, if it may still be made; `owned` is asked last before it.
@@ -95,7 +103,10 @@ impl Calls {
             .to_text(&self.key_secret);
         let secret = |place: &SecretPlace| self.secrets.get(place);
         let desk = Desk { outward_id: &outward, right, now_s: now.as_ms().div_euclid(1_000), secret: &secret };
-        let call = channels::request(send, &desk)?;
+        let mut call = channels::request(send, &desk)?;
+        if let Some(links) = &self.links {
+            call.body = stored::signed(call.body, links, send, desk.now_s);
+        }
         let url = self.addresses.check(&call.url)?;
         let timeout = Duration::from_millis(u64::try_from(send.route.timeout_ms).unwrap_or_default());
         let mut request = self.http.post(url).timeout(timeout).header("content-type", "application/json");
@@ -164,7 +175,7 @@ fn broken(error: &reqwest::Error) -> Outcome {
 }
 
 /// `Retry-After` is seconds or a date (RFC 9110, 10.2.3).
-fn retry_after_ms(text: &str, now: Timestamp) -> Option<i64> {
+pub(super) fn retry_after_ms(text: &str, now: Timestamp) -> Option<i64> {
     if let Ok(seconds) = text.trim().parse::<u32>() {
         return Some(i64::from(seconds) * 1_000);
     }
@@ -172,27 +183,66 @@ fn retry_after_ms(text: &str, now: Timestamp) -> Option<i64> {
     Some(Timestamp::from_ms(at.timestamp().as_millisecond()).ms_since(now).max(0))
 }
 
-/// Performs the sends of all partitions of this process.
+/// Performs the errands of all partitions of this process.
 pub struct Performer {
     calls: Arc<Calls>,
+    fetcher: Option<Arc<Fetcher>>,
     runtime: Handle,
 }
 
 impl Performer {
-    /// Runs its calls on this runtime.
-    pub fn new(calls: Calls, runtime: Handle) -> Self {
-        Self { calls: Arc::new(calls), runtime }
+    /// Runs its calls on this runtime; without a fetcher no media are kept.
+    pub fn new(calls: Calls, fetcher: Option<Fetcher>, runtime: Handle) -> Self {
+        Self { calls: Arc::new(calls), fetcher: fetcher.map(Arc::new), runtime }
+    }
+
+    /// As configured, on the present runtime.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up, a secret is too short, or the store cannot be opened.
+    pub fn of(config: &Config, key_secret: KeySecret, metrics: Metrics) -> anyhow::Result<Self> {
+        let tokens = TokenSecrets::parse(config.token_secret.expose_secret()).context("token_secret")?;
+        let media = Media::open(&config.media, &tokens)?;
+        let mut calls = Calls::new(&config.delivery, key_secret, metrics.clone()).context("HTTP client")?;
+        calls.links = media.as_ref().map(|media| media.links.clone());
+        let secrets = Arc::clone(&calls.secrets);
+        let fetcher = media.map(|media| Fetcher::new(&config.delivery, media, secrets, metrics)).transpose();
+        Ok(Self::new(calls, fetcher.context("HTTP client")?, Handle::current()))
+    }
+
+    /// Whether there is a store for media.
+    pub fn keeps_media(&self) -> bool {
+        self.fetcher.is_some()
+    }
+
+    fn send(&self, send: Box<Send>, reply: Reply<ErrandEnded>) {
+        let calls = Arc::clone(&self.calls);
+        self.runtime.spawn(async move {
+            let outcome = calls.call(&send, || reply.owned()).await;
+            let Send { message_id, attempt_no, part_no, .. } = *send;
+            reply.send(ErrandEnded::Send(CallEnded { message_id, attempt_no, part_no, at: clock::now(), outcome }));
+        });
+    }
+
+    fn copy(&self, copy: Box<Copy>, reply: Reply<ErrandEnded>) {
+        let fetcher = self.fetcher.clone();
+        self.runtime.spawn(async move {
+            let outcome = match fetcher {
+                Some(fetcher) => fetcher.copy(&copy, || reply.owned()).await,
+                None => CopyOutcome::Refused { reason: "no_store" },
+            };
+            let Copy { key, attempt_no, .. } = *copy;
+            reply.send(ErrandEnded::Copy(CopyEnded { key, attempt_no, at: clock::now(), outcome }));
+        });
     }
 }
 
 impl stream::Performer<DeliveryStation> for Performer {
-    fn perform(&self, _: i32, send: Send, reply: Reply<CallEnded>) {
-        let calls = Arc::clone(&self.calls);
-        self.runtime.spawn(async move {
-            let outcome = calls.call(&send, || reply.owned()).await;
-            let Send { message_id, attempt_no, part_no, .. } = send;
-            reply.send(CallEnded { message_id, attempt_no, part_no, at: clock::now(), outcome });
-        });
+    fn perform(&self, _: i32, errand: Errand, reply: Reply<ErrandEnded>) {
+        match errand {
+            Errand::Send(send) => self.send(send, reply),
+            Errand::Copy(copy) => self.copy(copy, reply),
+        }
     }
 }
 

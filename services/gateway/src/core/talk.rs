@@ -196,6 +196,7 @@ fn delivery_state(kind: &DeliveryEventKind) -> Option<(DeliveryState, Option<Str
         | DeliveryEventKind::BotTurnFinished(_)
         | DeliveryEventKind::DataActionFinished(_)
         | DeliveryEventKind::MediaStored(_)
+        | DeliveryEventKind::MediaFailed(_)
         | DeliveryEventKind::Unknown(_) => None,
     }
 }

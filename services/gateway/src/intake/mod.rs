@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod bearer;
 pub mod guest;
+pub mod media;
 pub mod problem;
 pub mod records;
 pub mod rest;
@@ -15,6 +16,7 @@ use access::TokenSecrets;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use objects::Media;
 use stream::Shutdown;
 use telemetry::HttpMetrics;
 
@@ -34,6 +36,8 @@ pub struct Edge {
     pub signer: Arc<Signer>,
     /// Who signs tokens.
     pub secrets: Arc<TokenSecrets>,
+    /// Where media lie; none: nowhere.
+    pub media: Option<Arc<Media>>,
     /// Closes sockets.
     pub shutdown: Shutdown,
 }
@@ -55,6 +59,7 @@ pub fn router(edge: Edge, http: &HttpMetrics) -> Router {
         .route("/api/v1/conversations/{id}/disconnect", post(rest::disconnect))
         .route("/api/v1/conversations/{id}/wrap-up", post(rest::wrap_up))
         .route("/api/v1/queues/{id}/activity", get(rest::queue_activity))
+        .route("/media/{*object}", get(media::download).put(media::upload).options(media::options))
         .method_not_allowed_fallback(rest::method_not_allowed)
         .fallback(rest::not_found)
         .layer(DefaultBodyLimit::max(bytes_max));

@@ -17,6 +17,7 @@ use gateway::metrics::Metrics;
 use gateway::outlets::commands::{Commands, Log};
 use gateway::outlets::guests::GuestLog;
 use gateway::outlets::transcripts::Transcripts;
+use objects::Media;
 use schemas::codec::Codec;
 use schemas::ids::{CommandId, ConversationId, CustomerKey, EventId, KeySecret, MessageId};
 use schemas::records::{
@@ -63,6 +64,7 @@ pub(crate) struct House {
     pub(crate) address: SocketAddr,
     pub(crate) published: mpsc::UnboundedReceiver<Output>,
     pub(crate) shutdown: Shutdown,
+    pub(crate) media: Option<Arc<Media>>,
 }
 
 impl House {
@@ -82,6 +84,8 @@ impl House {
         let commands = Commands::new(Arc::clone(&codec), log.clone(), metrics.clone(), "g0");
         let guest_log = GuestLog::new(Arc::clone(&codec), log, metrics.clone());
         let transcripts = Transcripts::new(&config.clickhouse, Duration::from_secs(1));
+        let secrets = Arc::new(TokenSecrets::parse(SECRET).unwrap());
+        let media = Media::open(&config.media, &secrets).unwrap().map(Arc::new);
         let lobby = Lobby::start(
             (config.guests, config.gateway.clone()),
             KeySecret::new(SECRET),
@@ -94,14 +98,20 @@ impl House {
             hub.see(Seen::Known { agent: who(agent), supervisor: Some(false) });
         }
         let shutdown = Shutdown::new();
-        let secrets = Arc::new(TokenSecrets::parse(SECRET).unwrap());
         let signer = Arc::new(Signer::new(&secrets));
-        let edge = Edge { hub: hub.clone(), lobby: lobby.clone(), signer, secrets, shutdown: shutdown.clone() };
+        let edge = Edge {
+            hub: hub.clone(),
+            lobby: lobby.clone(),
+            signer,
+            secrets,
+            media: media.clone(),
+            shutdown: shutdown.clone(),
+        };
         let http = HttpMetrics::register(&registry, "gateway").unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router(edge, &http)).await });
-        Self { hub, lobby, codec, address, published, shutdown }
+        Self { hub, lobby, codec, address, published, shutdown, media }
     }
 
     pub(crate) async fn next(&mut self) -> Output {

@@ -4,6 +4,8 @@
 mod guests;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod media;
 
 use std::sync::Arc;
 

@@ -150,10 +150,7 @@ impl TokenSecrets {
         let (signed, mac) = token.rsplit_once('.').ok_or(Refused::Malformed)?;
         let claims = signed.strip_prefix(PREFIX).ok_or(Refused::Malformed)?;
         let mac = URL_SAFE_NO_PAD.decode(mac).map_err(|_| Refused::Malformed)?;
-        let ours = self.all.iter().fold(false, |found, secret| {
-            secret.clone().chain_update(signed.as_bytes()).verify_slice(&mac).is_ok() | found
-        });
-        if !ours {
+        if !self.is_signed(signed, &mac) {
             return Err(Refused::Signature);
         }
         let json = URL_SAFE_NO_PAD.decode(claims).map_err(|_| Refused::Claims)?;
@@ -162,6 +159,22 @@ impl TokenSecrets {
             return Err(Refused::Expired);
         }
         Ok(claims)
+    }
+
+    /// A seal over a text that is no token: one that does not begin with `weft_`.
+    pub fn seal(&self, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.first.clone().chain_update(text.as_bytes()).finalize().into_bytes())
+    }
+
+    /// Whether one of the secrets sealed this text; compared in constant time.
+    pub fn is_sealed(&self, text: &str, seal: &str) -> bool {
+        !text.starts_with(PREFIX) && URL_SAFE_NO_PAD.decode(seal).is_ok_and(|mac| self.is_signed(text, &mac))
+    }
+
+    fn is_signed(&self, text: &str, mac: &[u8]) -> bool {
+        self.all
+            .iter()
+            .fold(false, |found, secret| secret.clone().chain_update(text.as_bytes()).verify_slice(mac).is_ok() | found)
     }
 }
 
@@ -246,6 +259,20 @@ mod tests {
         assert_eq!(keys.len(), 2);
         assert_eq!(keys[1], TokenSecrets::parse(OLD).unwrap().derived("a")[0]);
         assert_ne!(keys[0], between.derived("b")[0]);
+    }
+
+    #[test]
+    fn a_seal_holds_for_its_text_and_is_never_a_token() {
+        let secrets = TokenSecrets::parse(NEW).unwrap();
+        let seal = secrets.seal("media get");
+        assert!(secrets.is_sealed("media get", &seal));
+        assert!(!secrets.is_sealed("media put", &seal) && !secrets.is_sealed("media get", &seal[1..]));
+        assert!(
+            !secrets.is_sealed("media get", "") && !TokenSecrets::parse(OLD).unwrap().is_sealed("media get", &seal)
+        );
+        let token = secrets.mint(&claims());
+        let (signed, mac) = token.rsplit_once('.').unwrap();
+        assert!(!secrets.is_sealed(signed, mac));
     }
 
     #[test]

@@ -21,6 +21,9 @@ use crate::core::rules::capabilities::{self, Capabilities, Limit};
 pub use cards::{is_of_card, read as cards};
 pub use template::Template;
 
+/// What the address of a file of our own begins with until it is signed (RFC 2606: `invalid` leads
+/// nowhere); its name follows.
+pub const STORED: &str = "https://stored.invalid/";
 /// Messages of a channel that one message may become.
 pub const PARTS_MAX: usize = 30;
 

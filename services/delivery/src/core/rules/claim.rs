@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn an_account_has_only_so_many_calls_out_and_the_longest_waiting_goes_next() {
         let mut bench = Bench::with(account(Channel::Open));
-        bench.policy = Policy { account_claims_max: 2 };
+        bench.policy = Policy { account_claims_max: 2, ..Policy::default() };
         assert_eq!(kinds(&bench.ask(asked(1, "ada"))), ["claimed", "send"]);
         assert_eq!(kinds(&bench.ask(asked(2, "bob"))), ["claimed", "send"]);
         assert!(bench.ask(asked(3, "cyd")).is_empty());

@@ -1,6 +1,6 @@
 //! What time alone does: lanes and accounts wake, what is no longer needed is forgotten.
 
-use crate::core::rules::{breaker, claim, order};
+use crate::core::rules::{breaker, claim, media, order};
 use crate::core::step::Step;
 
 /// Does everything due now.
@@ -22,4 +22,5 @@ pub(crate) fn tick(step: &mut Step<'_>) {
     while let Some(customer) = step.state.due_replies(step.now) {
         step.state.set_replies(customer, None);
     }
+    media::tick(step);
 }

@@ -10,6 +10,7 @@ pub mod deadlines;
 pub mod early;
 pub mod echoes;
 pub mod failures;
+pub mod media;
 pub mod order;
 pub mod outcome;
 pub mod receipts;

@@ -168,6 +168,7 @@ impl Bench {
         effects.iter().filter_map(|effect| match effect {
             Effect::Send(send) => Some(&**send),
             Effect::Event(_)
+            | Effect::Copy(_)
             | Effect::Account(_)
             | Effect::DeadLetter(_)
             | Effect::Foreign(..)

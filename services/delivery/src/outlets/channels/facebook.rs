@@ -21,8 +21,8 @@ pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
         }
     }
     Ok(Call {
-        url: format!("{}/{}/messages", base(send, API_URL), send.route.provider_account_id),
-        headers: vec![desk.bearer(send)?],
+        url: format!("{}/{}/messages", base(&send.route, API_URL), send.route.provider_account_id),
+        headers: vec![desk.bearer(&send.route)?],
         body: body.to_string().into_bytes(),
     })
 }

@@ -13,8 +13,8 @@ const API_URL: &str = "https://graph.instagram.com/v25.0";
 /// What the account's configuration lacks.
 pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
     Ok(Call {
-        url: format!("{}/{}/messages", base(send, API_URL), send.route.provider_account_id),
-        headers: vec![desk.bearer(send)?],
+        url: format!("{}/{}/messages", base(&send.route, API_URL), send.route.provider_account_id),
+        headers: vec![desk.bearer(&send.route)?],
         body: meta::body(send, desk)?.to_string().into_bytes(),
     })
 }

@@ -10,6 +10,9 @@ use crate::core::event::{Answer, Outcome};
 use crate::core::rendering::{Card, Part};
 use crate::core::rules::window::Right;
 
+/// Hosts of what people send (Messenger and Instagram platforms, attachments: addresses of Meta's CDNs).
+pub(super) const MEDIA_HOSTS: &[&str] = &["*.fbcdn.net", "*.fbsbx.com", "*.cdninstagram.com"];
+
 /// The body of a send.
 ///
 /// # Errors

@@ -11,10 +11,10 @@ use sha1::Sha1;
 use super::Desk;
 use crate::core::event::{OAuth1, SecretPlace};
 
-/// The `Authorization` header of a POST without query; the attempt's id is the nonce.
+/// The `Authorization` header of a request (method, address) without query; the attempt's id is the nonce.
 pub(super) fn header(
     credentials: &OAuth1,
-    url: &str,
+    (method, url): (&str, &str),
     attempt: AttemptId,
     desk: &Desk<'_>,
 ) -> Result<String, &'static str> {
@@ -30,7 +30,7 @@ pub(super) fn header(
         ("oauth_version", "1.0".to_owned()),
     ];
     let key = key(&read(&credentials.consumer_secret)?, &read(&credentials.token_secret)?);
-    let signature = signature(&key, &text("POST", url, &parameters));
+    let signature = signature(&key, &text(method, url, &parameters));
     parameters.insert(2, ("oauth_signature", signature));
     let parts: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}=\"{}\"", encoded(value))).collect();
     Ok(format!("OAuth {}", parts.join(", ")))

@@ -1,15 +1,21 @@
 //! X direct messages, API v2, `POST /2/dm_conversations/with/{participant}/messages`: text alone, by
 //! OAuth 2.0 or 1.0a user context.
 
+use schemas::ids::AttemptId;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Call, Desk, HttpAnswer, base, oauth1};
+use super::{Ask, Call, Desk, HttpAnswer, Source, base, oauth1};
 use crate::core::effect::Send;
 use crate::core::event::{Answer, Outcome};
+use crate::core::media::Copy;
 use crate::core::rendering::Part;
 
 const API_URL: &str = "https://api.x.com";
+/// Hosts of files that need no credentials.
+pub(super) const MEDIA_HOSTS: &[&str] = &["pbs.twimg.com", "video.twimg.com"];
+/// Hosts of the files of direct messages, which only their two sides may have.
+const PRIVATE_HOSTS: &[&str] = &["ton.twitter.com", "ton.x.com"];
 
 /// The request of a send.
 ///
@@ -21,12 +27,47 @@ pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
     if !participant.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("recipient_not_numeric");
     }
-    let url = format!("{}/2/dm_conversations/with/{participant}/messages", base(send, API_URL));
+    let url = format!("{}/2/dm_conversations/with/{participant}/messages", base(&send.route, API_URL));
     let authorization = match &send.route.oauth1 {
-        Some(credentials) => ("authorization", oauth1::header(credentials, &url, send.attempt_id, desk)?),
-        None => desk.bearer(send)?,
+        Some(credentials) => ("authorization", oauth1::header(credentials, ("POST", &url), send.attempt_id, desk)?),
+        None => desk.bearer(&send.route)?,
     };
     Ok(Call { url, headers: vec![authorization], body: json!({ "text": text }).to_string().into_bytes() })
+}
+
+/// A file of a direct message is asked of the API, which gives it to our user; any other has an address of
+/// its own (X API v2, `GET /2/dm_conversations/media/{dm}/{media}/{resource}`).
+///
+/// # Errors
+/// What the account's configuration or the attachment lacks.
+pub fn media(copy: &Copy, desk: &Desk<'_>) -> Result<Source, &'static str> {
+    let url = copy.attachment.url.as_deref().ok_or("no_address")?;
+    let Some([dm, media, resource]) = private_file(url) else {
+        return Ok(Source::Foreign(Ask { url: url.to_owned(), authorization: None, is_api: false }));
+    };
+    let url = format!("{}/2/dm_conversations/media/{dm}/{media}/{resource}", base(&copy.route, API_URL));
+    let try_no = copy.attempt_no.to_string();
+    let attempt = AttemptId::derive(&["copy", &dm, &media, &resource, &try_no, &desk.now_s.to_string()]);
+    let authorization = match &copy.route.oauth1 {
+        Some(credentials) => oauth1::header(credentials, ("GET", &url), attempt, desk)?,
+        None => desk.bearer(&copy.route)?.1,
+    };
+    Ok(Source::Api(Ask { url, authorization: Some(authorization), is_api: true }))
+}
+
+/// Message, media and resource of `https://ton.twitter.com/…/dm/{dm}/{media}/{resource}`.
+fn private_file(url: &str) -> Option<[String; 3]> {
+    let url = reqwest::Url::parse(url).ok()?;
+    let parts: Vec<&str> = url.path_segments()?.collect();
+    let at = parts.iter().position(|part| *part == "dm")?;
+    let is_plain = |part: &&str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    match &parts[at + 1..] {
+        [dm, media, resource] if PRIVATE_HOSTS.contains(&url.host_str()?) => {
+            let parts = [dm, media, resource];
+            parts.into_iter().all(is_plain).then(|| parts.map(|part| (*part).to_owned()))
+        }
+        _ => None,
+    }
 }
 
 #[derive(Deserialize)]

@@ -4,12 +4,17 @@ use schemas::records::{Attachment, Choice};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Call, Desk, HttpAnswer, base};
+use super::{Ask, Call, Desk, FileFound, HttpAnswer, Source, base};
 use crate::core::effect::Send;
 use crate::core::event::{Answer, Outcome};
+use crate::core::media::Copy;
 use crate::core::rendering::{Media, Part, Template};
 
 const API_URL: &str = "https://graph.facebook.com/v25.0";
+/// Hosts of files (Cloud API, media).
+pub(super) const MEDIA_HOSTS: &[&str] = &[LOOKASIDE, "*.whatsapp.net", "*.fbcdn.net"];
+/// The host that gives files to whoever shows the account's token.
+const LOOKASIDE: &str = "lookaside.fbsbx.com";
 
 /// The request of a send.
 ///
@@ -17,8 +22,8 @@ const API_URL: &str = "https://graph.facebook.com/v25.0";
 /// What the account's configuration lacks.
 pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
     Ok(Call {
-        url: format!("{}/{}/messages", base(send, API_URL), send.route.provider_account_id),
-        headers: vec![desk.bearer(send)?],
+        url: format!("{}/{}/messages", base(&send.route, API_URL), send.route.provider_account_id),
+        headers: vec![desk.bearer(&send.route)?],
         body: body(send, desk.outward_id)?.to_string().into_bytes(),
     })
 }
@@ -49,7 +54,7 @@ fn recipient(id: &str) -> (&'static str, &str) {
 fn part(part: &Part) -> Result<(&'static str, Value), &'static str> {
     Ok(match part {
         Part::Text(text) => ("text", json!({ "body": text, "preview_url": false })),
-        Part::Media(one) => (one.kind, media(one)),
+        Part::Media(one) => (one.kind, by_link(one)),
         Part::QuickReplies { text, choices } => ("interactive", buttons(text, choices)),
         Part::Buttons { text, choices } => ("interactive", link(text, choices.first().ok_or("not_rendered")?)),
         Part::List { text, button, rows } => ("interactive", list(text, button, rows)),
@@ -59,7 +64,7 @@ fn part(part: &Part) -> Result<(&'static str, Value), &'static str> {
     })
 }
 
-fn media(media: &Media) -> Value {
+fn by_link(media: &Media) -> Value {
     let mut part = Map::new();
     part.insert("link".into(), media.link.clone().into());
     if let Some(caption) = &media.caption {
@@ -143,6 +148,43 @@ fn filled(template: &Template) -> Value {
         json!({"type": "button", "sub_type": "quick_reply", "index": index.to_string(), "parameters": [parameter]})
     }));
     json!({"name": template.name, "language": {"code": template.language}, "components": components})
+}
+
+/// A file is asked for by its id, and had with the same token from an address that lives five minutes.
+///
+/// # Errors
+/// What the account's configuration or the attachment lacks.
+pub fn media(copy: &Copy, desk: &Desk<'_>) -> Result<Source, &'static str> {
+    let id = copy.attachment.media_id.as_deref().ok_or("no_address")?;
+    let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if !is_id {
+        return Err("no_address");
+    }
+    let number = &copy.route.provider_account_id;
+    let url = format!("{}/{id}?phone_number_id={number}", base(&copy.route, API_URL));
+    let (_, authorization) = desk.bearer(&copy.route)?;
+    Ok(Source::LookUp(Ask { url, authorization: Some(authorization), is_api: true }))
+}
+
+#[derive(Deserialize)]
+struct MediaFile {
+    url: String,
+    #[serde(default)]
+    mime_type: Option<String>,
+    #[serde(default)]
+    sha256: Option<String>,
+}
+
+/// What the answer says of a file. The token is shown to Meta's host for files, and to the host that was
+/// asked, as the operator configured it; to no other.
+pub fn media_found(asked: &Ask, body: &[u8]) -> Option<FileFound> {
+    let file: MediaFile = serde_json::from_slice(body).ok()?;
+    let place = |url: &str| reqwest::Url::parse(url).ok();
+    let (at, api) = (place(&file.url)?, place(&asked.url)?);
+    let is_lookaside = at.host_str() == Some(LOOKASIDE) && at.scheme() == "https";
+    let authorization = asked.authorization.clone().filter(|_| is_lookaside || at.origin() == api.origin());
+    let ask = Ask { url: file.url, authorization, is_api: false };
+    Some(FileFound { ask, is_fresh: true, mime: file.mime_type, sha256: file.sha256 })
 }
 
 #[derive(Deserialize)]

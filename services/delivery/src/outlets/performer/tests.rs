@@ -16,6 +16,9 @@ fn calls() -> Calls {
         connect_timeout_ms: 1_000,
         ports: vec![443],
         internal_hosts: vec!["127.0.0.1".into()],
+        media_internal_hosts: vec!["127.0.0.1".into()],
+        media_fetches_max: 8,
+        media_timeout_ms: 2_000,
     };
     let metrics = Metrics::start(&prometheus::Registry::new()).unwrap();
     Calls::new(&settings, KeySecret::new("secret"), metrics).unwrap()

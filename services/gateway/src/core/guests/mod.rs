@@ -436,6 +436,7 @@ fn delivered(event: &DeliveryEvent) -> Vec<GuestEffect> {
         | DeliveryEventKind::BotTurnFinished(_)
         | DeliveryEventKind::DataActionFinished(_)
         | DeliveryEventKind::MediaStored(_)
+        | DeliveryEventKind::MediaFailed(_)
         | DeliveryEventKind::Unknown(_) => return Vec::new(),
     };
     vec![GuestEffect::Tell { to: event.customer_key, news: GuestNews::Receipt(event.message_id, state) }]

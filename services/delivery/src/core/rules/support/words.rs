@@ -17,6 +17,7 @@ fn kind(effect: &Effect) -> String {
             DeliveryEventKind::Exhausted(exhausted) => format!("exhausted {}", exhausted.reason),
             DeliveryEventKind::Retrying(retrying) => format!("retrying {}", retrying.reason),
             DeliveryEventKind::Ambiguous(ambiguous) => format!("ambiguous {}", ambiguous.reason),
+            DeliveryEventKind::MediaFailed(failed) => format!("media_failed {}", failed.reason),
             DeliveryEventKind::Claimed(_)
             | DeliveryEventKind::PartSent(_)
             | DeliveryEventKind::Sent(_)
@@ -30,6 +31,7 @@ fn kind(effect: &Effect) -> String {
         Effect::Account(state) if state.paused => format!("account {} paused", state.breaker),
         Effect::Account(state) => format!("account {}", state.breaker),
         Effect::Send(_) => "send".into(),
+        Effect::Copy(copy) => format!("copy {}", copy.key.1),
         Effect::DeadLetter(_) => "dead letter".into(),
         Effect::Foreign(..) => "foreign".into(),
         Effect::OptedOut(told) => format!("opted_out {}", told.purpose),
