@@ -7,10 +7,13 @@ mod house;
 #[path = "channels/side.rs"]
 mod side;
 
-use house::{House, TENANT};
+use house::{ACCOUNT, House, TENANT};
 use objects::ObjectRef;
 use schemas::ids::MessageId;
-use schemas::records::{Attachment, Channel, Choice, Content, DeliveryEventKind, InboundKind};
+use schemas::records::{
+    Attachment, Cause, Channel, Choice, Content, ConversationEventKind, Customer, DeliveryEventKind, InboundKind,
+    Opened, OwnerChanged, SetConsent, Signal, StintEnded,
+};
 use serde_json::json;
 use side::{CHANNELS, CUSTOMER, NOBODY, Side};
 use stream::clock;
@@ -261,6 +264,129 @@ async fn webhooks_are_read_whole_and_only_when_they_are_signed() {
         ids.dedup();
         assert_eq!(ids.len(), 2, "{channel}: the same thing has the same id, however often it comes");
     }
+}
+
+#[tokio::test]
+async fn after_a_stop_nothing_more_reaches_the_customer_until_they_write() {
+    for channel in CHANNELS {
+        let mut house = House::open().await;
+        let side = Side::open(&mut house, channel).await;
+        let stop = SetConsent { purpose: "all".into(), granted: false, source: "stop_word".into(), proof: None };
+        house.say(ACCOUNT, channel, CUSTOMER, ConversationEventKind::ConsentChanged(stop));
+        let id = ask(&mut house, &side, "One more thing");
+        assert_eq!(house.story(id), ["refused opted_out"], "{channel}");
+        let other = house.ask(channel, "16505555678", Content::text("And you"));
+        house.until(&format!("somebody else's message on {channel}"), 0, |house| house.has(other, "sent")).await;
+        assert_eq!(side.shown(), ["And you"], "{channel}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_sent_when_an_operator_wants_it_and_only_once() {
+    for channel in CHANNELS {
+        let mut house = House::open().await;
+        let side = Side::open(&mut house, channel).await;
+        side.script(Fault::Status(500), 6);
+        let id = ask(&mut house, &side, "Good morning Ada");
+        house.until(&format!("the end of the schedule on {channel}"), 30_000, |house| house.has(id, "exhausted")).await;
+        assert_eq!(house.laid_aside, [id], "{channel}");
+        house.resend("redrive", "letter 1");
+        house.until(&format!("the message on {channel}"), 30_000, |house| house.has(id, "sent")).await;
+        house.resend("redrive", "letter 1");
+        let claims = house.story(id).iter().filter(|word| *word == "claimed").count();
+        assert_eq!((claims, side.shown()), (7, vec!["Good morning Ada".to_owned()]), "{channel}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_hears_of_each_change_in_its_place_and_again_when_it_is_replayed() {
+    let mut house = House::open().await;
+    let side = Side::open(&mut house, Channel::Open).await;
+    side.script(Fault::Status(500), 1);
+    let customer = Customer { id: CUSTOMER.into(), ..Customer::default() };
+    let say = |house: &mut House, kind| house.say(ACCOUNT, Channel::Open, CUSTOMER, kind);
+    say(&mut house, ConversationEventKind::Opened(Box::new(Opened { customer, ..Opened::default() })));
+    ask(&mut house, &side, "Good morning Ada");
+    let moved = OwnerChanged { cause: Cause::Transfer, owner_id: "eva".into(), ..OwnerChanged::default() };
+    say(&mut house, ConversationEventKind::OwnerChanged(moved));
+    say(
+        &mut house,
+        ConversationEventKind::StintEnded(StintEnded { cause: Cause::AgentDisconnect, ..StintEnded::default() }),
+    );
+    let taken = |repeat: bool| {
+        let seen = side.seen().into_iter().filter(move |seen| seen.taken && seen.repeat == repeat);
+        seen.map(|seen| {
+            let change = seen.body["events"][0]["lifecycle"]["type"].as_str().map(str::to_owned);
+            (seen.id.unwrap(), change.or(seen.text).unwrap())
+        })
+    };
+    house.until("four webhooks", SKIP_MS, |_| taken(false).count() == 4).await;
+    let words: Vec<String> = taken(false).map(|(_, word)| word).collect();
+    assert_eq!(words, ["Opened", "Good morning Ada", "Transferred", "Ended"]);
+    house.resend("replay", "r1");
+    house.resend("replay", "r1");
+    house.until("the same four again", SKIP_MS, |_| taken(true).count() == 4).await;
+    assert!(taken(true).eq(taken(false)), "with their ids, in their order, once for a request");
+    assert_eq!(side.problems(), Vec::<String>::new());
+    assert_eq!(house.said.iter().filter(|event| event.kind.name() == "sent").count(), 1, "reports count it once");
+}
+
+#[tokio::test]
+async fn typing_read_marks_and_reactions_reach_the_platforms_that_can_show_them() {
+    for channel in CHANNELS {
+        let mut house = House::open().await;
+        let side = Side::open(&mut house, channel).await;
+        for (signal, emoji) in [("typing", None), ("read", None), ("reaction", Some("\u{1f44d}")), ("reaction", None)] {
+            let told = Signal {
+                signal: signal.into(),
+                provider_message_id: Some("m_1".into()),
+                emoji: emoji.map(str::to_owned),
+                customer: Some(Customer { id: CUSTOMER.into(), ..Customer::default() }),
+                ..Signal::default()
+            };
+            house.say(ACCOUNT, channel, CUSTOMER, ConversationEventKind::Signalled(Box::new(told)));
+        }
+        let shown = if channel == Channel::Twitter { 0 } else { 4 };
+        house.until(&format!("the signals on {channel}"), 0, |_| side.seen().len() == shown).await;
+        let id = ask(&mut house, &side, "Good morning Ada");
+        house.until(&format!("the message on {channel}"), 0, |house| house.has(id, "sent")).await;
+        assert_eq!(house.story(id), ["claimed", "sent"], "{channel}");
+        assert_eq!(side.problems(), Vec::<String>::new(), "{channel}");
+        assert_eq!(side.seen().len(), shown + 1, "{channel}");
+    }
+}
+
+#[tokio::test]
+async fn open_messaging_is_taken_by_its_token_alone_and_twice_is_once() {
+    let mut house = House::open().await;
+    let side = Side::open(&mut house, Channel::Open).await;
+    let time = clock::now().to_string();
+    let from = json!({"id": CUSTOMER, "idType": "Opaque", "nickname": "Ada"});
+    let channel = |id: &str| json!({"messageId": id, "from": from, "time": time});
+    let message = json!({"channel": channel("m1"), "text": "Hello"});
+    let typing = json!({"channel": channel("e1"), "events": [{"eventType": "Typing", "typing": {"type": "On"}}]});
+    let gone = json!({"channel": channel("e2"), "events": [{"eventType": "Presence", "presence": {"type": "Clear"}}]});
+    let pressed = json!({"channel": channel("m2"),
+        "buttonResponse": {"type": "QuickReply", "text": "Yes", "payload": "yes"}});
+    let receipt = json!({"id": "forged", "status": "Delivered", "channel": {"to": {"id": CUSTOMER}, "time": time}});
+    for (token, form, body, expected) in [
+        ("another token", "message", &message, 401),
+        (&house.token, "message", &json!({"channel": channel("m0")}), 400),
+        (&house.token, "event", &json!({"channel": channel("e0"), "events": [{"eventType": "Later"}]}), 400),
+        (&house.token, "message", &message, 200),
+        (&house.token, "message", &message, 200),
+        (&house.token, "structured/response", &pressed, 200),
+        (&house.token, "event", &typing, 200),
+        (&house.token, "event", &gone, 200),
+        (&house.token, "receipt", &receipt, 200),
+    ] {
+        assert_eq!(side.post_open(&house, token, form, body).await, expected, "{form} {body}");
+    }
+    house.until("what was taken", 0, |house| house.inbound.len() == 6).await;
+    let kinds: Vec<&str> = house.inbound.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["message", "message", "message", "typing", "presence", "receipt"]);
+    assert_eq!(house.inbound[0].event_id, house.inbound[1].event_id);
+    assert!(house.said.is_empty(), "a receipt of nobody's message changes nothing");
 }
 
 #[test]

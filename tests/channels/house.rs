@@ -25,9 +25,9 @@ use schemas::codec::Codec;
 use schemas::ids::{ConversationId, CustomerKey, EventId, KeySecret, MessageId};
 use schemas::records::{
     AccountState, Channel, ConfigEntity, Content, ConversationEvent, ConversationEventKind, Customer, DeliveryEvent,
-    Direction, InboundEvent, MessageAdded, Sender, SenderKind,
+    DeliveryRequest, DeliveryRequestKind, Direction, InboundEvent, MessageAdded, Resend, Sender, SenderKind,
 };
-use schemas::topics::{CHANNEL_INBOUND, CONFIG_ENTITIES, CONVERSATION_EVENTS, Topic};
+use schemas::topics::{CHANNEL_INBOUND, CONFIG_ENTITIES, CONVERSATION_EVENTS, DELIVERY_REQUESTS, Topic};
 use serde_json::{Value, json};
 use stream::testing::TaskDriver;
 use stream::{InputRecord, Output, Timestamp, clock};
@@ -65,6 +65,10 @@ pub(crate) struct House {
     pub(crate) foreign: Vec<String>,
     /// What ingest read.
     pub(crate) inbound: Vec<InboundEvent>,
+    /// What was laid aside after its schedule.
+    pub(crate) laid_aside: Vec<MessageId>,
+    /// What threading said, with the customer it is about.
+    spoken: Vec<(String, ConversationEvent)>,
     driver: TaskDriver<Delivery>,
     calls: Arc<Calls>,
     fetcher: Arc<Fetcher>,
@@ -170,6 +174,8 @@ impl House {
             accounts: Vec::new(),
             foreign: Vec::new(),
             inbound: Vec::new(),
+            laid_aside: Vec::new(),
+            spoken: Vec::new(),
             driver,
             calls,
             fetcher,
@@ -226,7 +232,7 @@ impl House {
         self.asked += 1;
         let message_id = MessageId::derive(&["received", &self.asked.to_string()]);
         let added = MessageAdded { message_id, direction: Direction::Inbound, content, ..MessageAdded::default() };
-        self.added(ACCOUNT, channel, customer, added);
+        self.say(ACCOUNT, channel, customer, ConversationEventKind::MessageAdded(Box::new(added)));
         message_id
     }
 
@@ -263,14 +269,15 @@ impl House {
             customer: Some(Customer { id: customer.into(), id_type: "user_id".into(), ..Customer::default() }),
             ..added
         };
-        self.added(account, channel, customer, added);
+        self.say(account, channel, customer, ConversationEventKind::MessageAdded(Box::new(added)));
         message_id
     }
 
-    fn added(&mut self, account: &str, channel: Channel, customer: &str, added: MessageAdded) {
-        let now_ms = self.now().as_ms();
+    /// Threading says something of a customer's conversation.
+    pub(crate) fn say(&mut self, account: &str, channel: Channel, customer: &str, kind: ConversationEventKind) {
+        let (now_ms, no) = (self.now().as_ms(), self.spoken.len());
         let event = ConversationEvent {
-            event_id: EventId::derive(&["asked", &self.asked.to_string()]),
+            event_id: EventId::derive(&["said", &no.to_string()]),
             tenant: TENANT.into(),
             occurred_at: now_ms,
             recorded_at: now_ms,
@@ -280,13 +287,44 @@ impl House {
             channel,
             account_id: account.into(),
             customer_key: self.key(account, channel, customer),
-            kind: ConversationEventKind::MessageAdded(Box::new(added)),
+            kind,
         };
+        self.spoken.push((customer.to_owned(), event.clone()));
         let payload = self.codec.encode(CONVERSATION_EVENTS.name, &event).unwrap();
-        let key = event.customer_key.to_string();
-        let record = input(CONVERSATION_EVENTS.name, &key, &payload);
-        let read = delivery::intake::read(&self.codec, &self.secret, &record).unwrap().unwrap();
-        self.apply(read);
+        self.feed(CONVERSATION_EVENTS.name, event.customer_key, &payload);
+    }
+
+    /// An operator wants all that was said to leave once more.
+    pub(crate) fn resend(&mut self, mode: &str, request_id: &str) {
+        for (customer, event) in self.spoken.clone() {
+            let resend = Resend {
+                mode: mode.into(),
+                request_id: request_id.into(),
+                attempts: 0,
+                customer_id: Some(customer),
+                event: self.codec.encode(CONVERSATION_EVENTS.name, &event).unwrap(),
+            };
+            let request = DeliveryRequest {
+                event_id: EventId::default(),
+                tenant: TENANT.into(),
+                occurred_at: 0,
+                recorded_at: 0,
+                routing_domain: TENANT.into(),
+                conversation_id: None,
+                stint_id: None,
+                account_id: None,
+                customer_key: event.customer_key,
+                kind: DeliveryRequestKind::Resend(resend),
+            };
+            let payload = self.codec.encode(DELIVERY_REQUESTS.name, &request).unwrap();
+            self.feed(DELIVERY_REQUESTS.name, event.customer_key, &payload);
+        }
+    }
+
+    fn feed(&mut self, topic: &str, key: CustomerKey, payload: &[u8]) {
+        let key = key.to_string();
+        let read = delivery::intake::read(&self.codec, &self.secret, &input(topic, &key, payload)).unwrap();
+        read.into_iter().for_each(|event| self.apply(event));
     }
 
     fn apply(&mut self, event: Event) {
@@ -301,9 +339,10 @@ impl House {
                 Effect::Event(event) => self.said.push(*event),
                 Effect::Account(state) => self.accounts.push(*state),
                 Effect::Foreign(echo, _) => self.foreign.push(echo.content.text.unwrap_or_default()),
-                Effect::Send(send) => self.call(*send),
+                Effect::Send(send) | Effect::Signal(send) => self.call(*send),
                 Effect::Copy(copy) => self.copy(*copy),
-                Effect::DeadLetter(_) | Effect::OptedOut(_) | Effect::Ignored(_) => {}
+                Effect::DeadLetter(one) => self.laid_aside.push(one.asked.added.message_id),
+                Effect::Quiet(_) | Effect::OptedOut(_) | Effect::Ignored(_) => {}
             }
         }
     }

@@ -217,6 +217,13 @@ impl Side {
         request.body(bytes).send().await.unwrap().status().as_u16()
     }
 
+    /// Posts a body of open messaging with a token; the answer's status.
+    pub(crate) async fn post_open(&self, house: &House, token: &str, form: &str, body: &Value) -> u16 {
+        let path = format!("/api/v2/conversations/messages/{PROVIDER_ACCOUNT}/inbound/open/{form}");
+        let request = reqwest::Client::new().post(format!("{}{path}", house.ingest_url)).bearer_auth(token);
+        request.body(body.to_string()).send().await.unwrap().status().as_u16()
+    }
+
     /// Posts a webhook as the platform signs it.
     pub(crate) async fn post_signed(&self, house: &House, body: &Value) -> u16 {
         self.post(house, body, APP_SECRET).await

@@ -83,14 +83,18 @@ impl Outside {
         let account = customer.provider_account();
         let is_theirs = |seen: &Seen| {
             let to = seen.to.as_deref().unwrap_or_default();
-            seen.taken && !seen.repeat && seen.account == account && to.trim_start_matches('+') == customer.id
+            is_message(seen)
+                && seen.taken
+                && !seen.repeat
+                && seen.account == account
+                && to.trim_start_matches('+') == customer.id
         };
         self.seen(customer.account).into_iter().filter(is_theirs).map(reply).collect()
     }
 
-    /// Every request to any provider so far.
+    /// Every message to any provider so far; what a webhook hears beside them is left out.
     pub fn requests(&self) -> Vec<Seen> {
-        self.whatsapp.seen().into_iter().chain(self.shop.seen()).collect()
+        self.whatsapp.seen().into_iter().chain(self.shop.seen()).filter(is_message).collect()
     }
 
     /// The next `times` requests to each provider meet this fault.
@@ -111,6 +115,10 @@ impl Outside {
             Account::Shop => self.shop.seen(),
         }
     }
+}
+
+fn is_message(seen: &Seen) -> bool {
+    seen.body["type"] != "Event"
 }
 
 fn reply(seen: Seen) -> Reply {

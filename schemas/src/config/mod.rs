@@ -249,6 +249,9 @@ pub struct ApiClient {
     /// Channel accounts it may speak for; empty: all of its tenant.
     #[serde(default)]
     pub accounts: Vec<String>,
+    /// SHA-256 of each token that lets it in, in hex (`weft token mint -o json`); empty: every token minted for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_hashes: Vec<String>,
     /// Requests a second that it may make of one process; null: `ingest.client_requests_per_s_max`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_s_max: Option<u32>,

@@ -45,6 +45,8 @@ pub struct Resend {
     pub request_id: String,
     /// Attempts made before.
     pub attempts: i64,
+    /// The platform's id of the customer, for events that do not hold it.
+    pub customer_id: Option<String>,
     #[serde(with = "serde_bytes")]
     pub event: Vec<u8>,
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use schemas::codec::Codec;
 use schemas::ids::EventId;
 use schemas::records::{AuditEvent, DeadLetter};
-use schemas::topics::{AUDIT_EVENTS, TOPICS, Topic, dead_letter_topic};
+use schemas::topics::{AUDIT_EVENTS, CONVERSATION_EVENTS, DELIVERY_REQUESTS, TOPICS, Topic, dead_letter_topic};
 use serde_json::{Value as Json, json};
 use stream::{InputRecord, Output as Written, Timestamp};
 
@@ -124,7 +124,7 @@ impl Which {
     /// What reading and marking need.
     pub(crate) fn codec(&self, reach: &Reach) -> Result<Codec, Failure> {
         let mut topics = self.topics()?;
-        topics.push(AUDIT_EVENTS);
+        topics.extend([AUDIT_EVENTS, CONVERSATION_EVENTS, DELIVERY_REQUESTS]);
         reach.codec(&topics)
     }
 

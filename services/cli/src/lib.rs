@@ -7,6 +7,7 @@ mod journal;
 mod letters;
 mod output;
 mod reach;
+mod resends;
 mod verbs;
 
 pub use failure::{Failure, Verdict};

@@ -11,6 +11,7 @@ mod key;
 mod lag;
 mod migrate;
 mod remove;
+mod replay;
 mod report;
 mod schema;
 mod tail;
@@ -66,6 +67,7 @@ enum Verb {
     #[command(subcommand)]
     Dlq(dlq::Dlq),
     Trace(trace::Trace),
+    Replay(replay::Replay),
     #[command(subcommand)]
     Report(report::Report),
     #[command(subcommand)]
@@ -101,6 +103,7 @@ pub fn run(arguments: Arguments) -> Result<Verdict, Failure> {
         Verb::Lag(verb) => verb.run(reach, output),
         Verb::Dlq(verb) => verb.run(reach, output),
         Verb::Trace(verb) => verb.run(reach, output),
+        Verb::Replay(verb) => verb.run(reach, output),
         Verb::Report(verb) => verb.run(reach, output),
         Verb::Verify(verb) => verb.run(reach, output),
         Verb::Key(verb) => verb.run(reach, output),

@@ -42,7 +42,7 @@ pub fn read(codec: &Codec, secret: &KeySecret, record: &InputRecord<'_>) -> Resu
     } else if record.topic == CHANNEL_INBOUND.name {
         inbound::read(secret, decode(codec, record)?)
     } else if record.topic == DELIVERY_REQUESTS.name {
-        requests::read(record, decode(codec, record)?)
+        requests::read(codec, record, decode(codec, record)?)
     } else {
         unreachable!("the station reads no other topic")
     }

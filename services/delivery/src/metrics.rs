@@ -25,6 +25,10 @@ telemetry::metrics! {
         accounts: IntCounterVec = "delivery_account_changes_total" ["breaker"],
         /// When an account's access token ends, seconds since 1970; accounts whose configuration says it.
         token_expires: IntGaugeVec = "delivery_token_expires_timestamp_seconds" ["tenant", "account"],
+        /// Typing, read marks and reactions that were to be shown.
+        signals: IntCounterVec = "delivery_signals_total" ["channel"],
+        /// Lifecycle events and replays on webhooks, by what became of them.
+        quiet: IntCounterVec = "delivery_quiet_total" ["outcome"],
         /// Opt-outs that a provider knew of and we did not.
         provider_opt_outs: IntCounter = "delivery_provider_opt_outs_total" [],
         /// What somebody said elsewhere in our account's name.
@@ -60,6 +64,7 @@ impl Metrics {
     pub fn count(&self, effect: &Effect) {
         match effect {
             Effect::Event(event) => self.count_event(event),
+            Effect::Quiet(event) => self.quiet.with_label_values(&[event.kind.name()]).inc(),
             Effect::Account(state) => self.accounts.with_label_values(&[&state.breaker]).inc(),
             Effect::Ignored(Ignored::Foreign) => self.foreign.inc(),
             Effect::Ignored(Ignored::Repeated | Ignored::Stale) => {
@@ -67,6 +72,7 @@ impl Metrics {
             }
             Effect::Foreign(echo, _) => self.foreign_echoes.with_label_values(&[echo.channel.as_str()]).inc(),
             Effect::OptedOut(_) => self.provider_opt_outs.inc(),
+            Effect::Signal(send) => self.signals.with_label_values(&[send.channel.as_str()]).inc(),
             Effect::Send(_) | Effect::Copy(_) | Effect::DeadLetter(_) => {}
         }
     }

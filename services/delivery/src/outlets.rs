@@ -33,7 +33,7 @@ pub fn speak(codec: &Codec, effect: Effect, out: &mut Outbox<Errand>) {
             let key = format!("{}/{}", state.tenant, state.account_id);
             out.record(output(codec, DELIVERY_ACCOUNTS, key, &*state));
         }
-        Effect::Send(send) => out.request(Errand::Send(send)),
+        Effect::Send(send) | Effect::Signal(send) => out.request(Errand::Send(send)),
         Effect::Copy(copy) => out.request(Errand::Copy(copy)),
         Effect::DeadLetter(exhaustion) => out.record(exhausted(codec, *exhaustion)),
         Effect::Foreign(echo, at) => {
@@ -44,7 +44,7 @@ pub fn speak(codec: &Codec, effect: Effect, out: &mut Outbox<Errand>) {
             let command = opt_out(*opted_out);
             out.record(output(codec, CONVERSATION_COMMANDS, command.customer_key.to_string(), &command));
         }
-        Effect::Ignored(_) => {}
+        Effect::Quiet(_) | Effect::Ignored(_) => {}
     }
 }
 
@@ -103,14 +103,16 @@ fn exhausted(codec: &Codec, exhaustion: Exhaustion) -> Output {
     let Exhaustion { asked, attempts, reason, at } = exhaustion;
     let key = asked.customer_key.to_string();
     let coordinates = format!("{}-{}@{}", asked.topic, asked.partition, asked.offset);
+    // What an operator sent once more stood elsewhere before.
+    let is_there = asked.topic == CONVERSATION_EVENTS.name;
     let dead = DeadLetter {
         event_id: EventId::derive(&["dead letter", "delivery", &coordinates]),
         tenant: asked.tenant.clone(),
         occurred_at: at,
         recorded_at: at,
-        source_topic: asked.topic.clone(),
-        source_partition: asked.partition,
-        source_offset: asked.offset,
+        source_topic: CONVERSATION_EVENTS.name.to_owned(),
+        source_partition: if is_there { asked.partition } else { -1 },
+        source_offset: if is_there { asked.offset } else { -1 },
         source_key: Some(key.clone().into_bytes()),
         source_timestamp: asked.timestamp.as_ms(),
         reason: "exhausted".into(),
@@ -127,6 +129,10 @@ fn exhausted(codec: &Codec, exhaustion: Exhaustion) -> Output {
 }
 
 fn source(asked: Asked) -> ConversationEvent {
+    let kind = match asked.notice {
+        Some(notice) => notice.change.into_kind(),
+        None => ConversationEventKind::MessageAdded(Box::new(asked.added)),
+    };
     ConversationEvent {
         event_id: asked.event_id,
         tenant: asked.tenant,
@@ -138,7 +144,7 @@ fn source(asked: Asked) -> ConversationEvent {
         channel: asked.channel,
         account_id: asked.account_id,
         customer_key: asked.customer_key,
-        kind: ConversationEventKind::MessageAdded(Box::new(asked.added)),
+        kind,
     }
 }
 

@@ -2,13 +2,13 @@
 //! order, receipts never go back, nobody is forgotten, and a restored state equals the live one.
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use delivery::core::Delivery;
 use delivery::core::effect::{Effect, Send};
 use delivery::core::event::{
-    Account, AccountKey, Answer, Asked, CallEnded, Echo, Event, Heard, Outcome, Receipt, Refusal, Route, Told,
-    WhenUnknown,
+    Account, AccountKey, Answer, Asked, CallEnded, Consented, Echo, Event, Heard, Outcome, Receipt, Refusal, Route,
+    Told, WhenUnknown,
 };
 use delivery::core::rows::{Breaker, Phase, part_id};
 use schemas::ids::{ConversationId, CustomerKey, EventId, KeySecret, MessageId};
@@ -62,6 +62,8 @@ struct World {
     past: Vec<Event>,
     stories: BTreeMap<MessageId, Story>,
     order: BTreeMap<CustomerKey, Vec<MessageId>>,
+    /// Who said STOP and nothing since.
+    silent: BTreeSet<CustomerKey>,
 }
 
 fn account_key(n: u64) -> AccountKey {
@@ -79,6 +81,7 @@ impl World {
             past: Vec::new(),
             stories: BTreeMap::new(),
             order: BTreeMap::new(),
+            silent: BTreeSet::new(),
         };
         for n in 0..ACCOUNTS {
             world.configure(n);
@@ -132,6 +135,8 @@ impl World {
             account_id: key.account,
             customer_key,
             added,
+            notice: None,
+            replay_of: None,
         }))
     }
 
@@ -227,8 +232,7 @@ impl World {
                 let customers: Vec<CustomerKey> = self.order.keys().copied().collect();
                 if !customers.is_empty() {
                     let customer_key = self.dice.pick(&customers);
-                    let window_ends_at = Some(self.now.as_ms() + 9_000);
-                    self.apply(Event::Heard(Heard { customer_key, window_ends_at, wrote: true }));
+                    self.customer_acts(customer_key);
                 }
             }
             16 => match self.dice.roll(3) {
@@ -246,6 +250,22 @@ impl World {
             }
         }
         self.check();
+    }
+
+    /// A customer writes, says STOP, or is heard of by the conversation.
+    fn customer_acts(&mut self, customer_key: CustomerKey) {
+        let at = self.now.as_ms();
+        match self.dice.roll(3) {
+            0 => self.apply(Event::Heard(Heard { customer_key, window_ends_at: Some(at + 9_000), wrote: true })),
+            1 => {
+                self.silent.insert(customer_key);
+                self.apply(Event::Consented(customer_key, Consented { purpose: "all".into(), granted: false, at }));
+            }
+            _ => {
+                self.silent.remove(&customer_key);
+                self.apply(Event::Wrote(customer_key));
+            }
+        }
     }
 
     fn hear(&mut self, event: Event) {
@@ -286,7 +306,9 @@ impl World {
             match effect {
                 Effect::Send(send) => self.calls.push_back(*send),
                 Effect::Event(event) => self.tell(event.message_id, event.customer_key, &event.kind),
-                Effect::Account(_)
+                Effect::Quiet(_)
+                | Effect::Signal(_)
+                | Effect::Account(_)
                 | Effect::Copy(_)
                 | Effect::DeadLetter(_)
                 | Effect::Foreign(..)
@@ -298,6 +320,7 @@ impl World {
 
     fn tell(&mut self, id: MessageId, customer: CustomerKey, kind: &DeliveryEventKind) {
         if matches!(kind, DeliveryEventKind::Claimed(_)) {
+            assert!(!self.silent.contains(&customer), "{id} was claimed after a STOP");
             let before = self.order[&customer].iter().take_while(|other| **other != id);
             for earlier in before {
                 assert!(self.stories[earlier].is_over, "{id} was claimed before {earlier} was settled");

@@ -156,6 +156,14 @@ impl Platform for Pages {
         if let Err(error) = self.admit(account, headers) {
             return error.verdict(seen);
         }
+        if let Ok(body) = &parsed
+            && body.get("sender_action").is_some()
+        {
+            return match shapes::action(body) {
+                Ok(to) => Verdict { status: 200, answer: json!({"recipient_id": to}), seen, ..Verdict::default() },
+                Err(problem) => ApiError::new(400, (100, None), problem).verdict(seen),
+            };
+        }
         let shape = match &parsed {
             Ok(body) => shapes::check(body, self.settings.flavour),
             Err(_) => Err("expected JSON".to_owned()),

@@ -1,6 +1,7 @@
 //! A company's own server behind an open-messaging account: takes the webhook only if its signature
 //! is right (Standard Webhooks 1.0.0), its time is near and its body is a normalized message.
 
+mod events;
 mod items;
 
 use std::collections::BTreeMap;
@@ -122,6 +123,9 @@ impl Platform for Shop {
     }
 
     fn taken(self: &Arc<Self>, account: &str, seen: &Details) -> Option<JoinHandle<()>> {
+        if seen.body["type"] == "Event" {
+            return None;
+        }
         let (base, id, to) = (self.settings.ingest_url.clone()?, seen.tracker.clone()?, seen.to.clone()?);
         let url = format!("{base}/api/v2/conversations/messages/{account}/inbound/open/receipt");
         let statuses = locked(&self.memory).statuses.clone();
@@ -203,8 +207,14 @@ fn check(body: &Value, account: &str) -> Result<Message, Problem> {
     let id = shape.needed("id")?.to_owned();
     let (to, time) = channel(shape.inner("channel")?, account)?;
     shape.one_of("direction", &["Outbound"])?;
+    let kind = shape.one_of("type", &["Text", "Structured", "Event"])?;
+    if kind == "Event" {
+        let events = shape.get("events").and_then(Value::as_array).ok_or("events: expected an array")?;
+        events::check(events)?;
+        shape.end()?;
+        return Ok(Message { id, time, to, text: None });
+    }
     shape.one_of("originatingEntity", &["Human", "Bot"])?;
-    let kind = shape.one_of("type", &["Text", "Structured"])?;
     let text = shape.text("text")?.map(str::to_owned);
     if kind == "Text" {
         if text.is_none() {

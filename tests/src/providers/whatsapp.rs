@@ -157,6 +157,15 @@ impl Platform for Cloud {
         if let Err(error) = self.admit(account, headers) {
             return error.verdict(seen);
         }
+        if let Ok(body) = &parsed
+            && body.get("status").is_some()
+        {
+            let answer = json!({"success": true});
+            return match read_mark(body).map_err(invalid) {
+                Ok(()) => Verdict { status: 200, answer, seen, ..Verdict::default() },
+                Err(error) => error.verdict(seen),
+            };
+        }
         let message = match parsed {
             Ok(body) => check(&body),
             Err(_) => Err(invalid("expected JSON".into())),
@@ -277,7 +286,7 @@ struct Message {
 fn check(body: &Value) -> Result<Message, ApiError> {
     let mut shape = Shape::of(body, "").map_err(invalid)?;
     let kind = shape.text("type").map_err(invalid)?.unwrap_or("text");
-    if kind != "text" && !MEDIA.contains(&kind) && !rich::KINDS.contains(&kind) {
+    if !["text", "reaction"].contains(&kind) && !MEDIA.contains(&kind) && !rich::KINDS.contains(&kind) {
         let problem = format!("Message type {kind} is not supported here");
         return Err(ApiError { status: 400, code: 131_051, problem });
     }
@@ -303,6 +312,7 @@ fn fields(mut shape: Shape<'_>, kind: &str) -> Result<Message, Problem> {
         "interactive" => rich::interactive(shape.inner("interactive")?)?,
         "location" => rich::location(shape.inner("location")?)?,
         "template" => rich::template(shape.inner("template")?)?,
+        "reaction" => reaction(shape.inner("reaction")?)?,
         _ => media(shape.inner("document")?, kind)?,
     };
     if shape.get("context").is_some() {
@@ -313,6 +323,26 @@ fn fields(mut shape: Shape<'_>, kind: &str) -> Result<Message, Problem> {
     let tracker = shape.limited("biz_opaque_callback_data", 512)?.map(str::to_owned);
     shape.end()?;
     Ok(Message { to: to.to_owned(), tracker, text })
+}
+
+fn read_mark(body: &Value) -> Result<(), Problem> {
+    let mut shape = Shape::of(body, "")?;
+    shape.one_of("messaging_product", &["whatsapp"])?;
+    shape.one_of("status", &["read"])?;
+    shape.needed("message_id")?;
+    if shape.get("typing_indicator").is_some() {
+        let mut typing = shape.inner("typing_indicator")?;
+        typing.one_of("type", &["text"])?;
+        typing.end()?;
+    }
+    shape.end()
+}
+
+fn reaction(mut shape: Shape<'_>) -> Result<Option<String>, Problem> {
+    shape.needed("message_id")?;
+    shape.get("emoji").and_then(Value::as_str).ok_or("reaction.emoji: expected a string")?;
+    shape.end()?;
+    Ok(None)
 }
 
 fn phone(to: &str) -> Result<&str, Problem> {

@@ -2,7 +2,9 @@
 
 mod web;
 
-use schemas::config::{Agent, ChannelAccount, Endpoint, Entity, EntryPoint, Platform, Queue, Template, Tenant};
+use schemas::config::{
+    Agent, ApiClient, ChannelAccount, Endpoint, Entity, EntryPoint, Platform, Queue, Template, Tenant,
+};
 use schemas::records::Channel;
 use serde_saphyr::Location;
 
@@ -58,7 +60,8 @@ pub(super) fn problems(document: &Document) -> Vec<Problem> {
         Entity::Agent(agent) => of_agent(agent),
         Entity::Template(template) => of_template(template),
         Entity::EntryPoint(entry) => of_entry_point(entry),
-        Entity::Skill(_) | Entity::Language(_) | Entity::WrapUpCode(_) | Entity::ApiClient(_) => Vec::new(),
+        Entity::ApiClient(client) => of_client(client),
+        Entity::Skill(_) | Entity::Language(_) | Entity::WrapUpCode(_) => Vec::new(),
     };
     found.into_iter().map(|(path, text)| document.problem(&path, text)).collect()
 }
@@ -192,6 +195,15 @@ fn of_entry_point(entry: &EntryPoint) -> Found<'_> {
         return Vec::new();
     }
     vec![(vec!["name"], "expected reference or text: by neither could it be known".to_owned())]
+}
+
+fn of_client(client: &ApiClient) -> Found<'_> {
+    let is_hash =
+        |hash: &&String| hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if client.token_hashes.iter().all(|hash| is_hash(&hash)) {
+        return Vec::new();
+    }
+    vec![(vec!["token_hashes"], "expected SHA-256 in lower-case hex, as `weft token mint` says it".to_owned())]
 }
 
 fn not_negative<'a>(values: impl IntoIterator<Item = (Vec<&'a str>, Option<i64>)>) -> Found<'a> {

@@ -19,7 +19,7 @@ pub(super) enum Token {
 /// Sign a token; it is printed alone on standard output
 ///
 /// Signed with the first of WEFT_TOKEN_SECRET. Nothing is stored: a token is good until it expires or its secret is
-/// taken out of service.
+/// taken out of service; an ApiClient that lists `token_hashes` is let in by those tokens alone.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  weft token mint --tenant acme --agent ana --ttl 12h\n  weft token mint --tenant acme --agent sue --supervisor\n  weft token mint --tenant acme --client shop --scope inbound --scope agentless"
@@ -52,7 +52,7 @@ impl Token {
         let claims = mint.claims(stream::clock::now())?;
         let token = secrets.mint(&claims);
         if output.is_json() {
-            output.line(json!({ "token": token, "claims": claims }))?;
+            output.line(json!({ "token": token, "hash": access::token_hash(&token), "claims": claims }))?;
         } else {
             output.line(token)?;
         }

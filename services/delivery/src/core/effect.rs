@@ -13,12 +13,16 @@ use schemas::ids::CustomerKey;
 pub enum Effect {
     /// Say what became of a message.
     Event(Box<DeliveryEvent>),
+    /// What became of something of which reports hear nothing; counted.
+    Quiet(Box<DeliveryEvent>),
     /// Say how an account is.
     Account(Box<AccountState>),
     /// Call the provider.
     Send(Box<Send>),
     /// Fetch something and keep it.
     Copy(Box<Copy>),
+    /// Call the provider once, whatever comes of it.
+    Signal(Box<Send>),
     /// Lay the record that asked aside, for somebody to send it again.
     DeadLetter(Box<Exhaustion>),
     /// Tell threading what somebody answered elsewhere; decided at.
@@ -43,6 +47,8 @@ pub enum Errand {
 pub struct Send {
     /// The message.
     pub message_id: MessageId,
+    /// What it is called outside: another id where it went before.
+    pub known_as: MessageId,
     /// The attempt.
     pub attempt_id: AttemptId,
     /// Its number, from 1.

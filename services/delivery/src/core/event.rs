@@ -1,11 +1,14 @@
 //! What can happen to a partition's deliveries.
 
 use schemas::ids::{AccountId, ConversationId, CustomerKey, EventId, MessageId, StintId, TenantId};
-use schemas::records::{Channel, Content, Customer, Initiator, MessageAdded, Millis, ReceiptStatus, SenderKind};
+use schemas::records::{
+    Channel, Content, Customer, Initiator, MessageAdded, Millis, ReceiptStatus, SenderKind, Signal,
+};
 use serde::{Deserialize, Serialize};
 use stream::{Tick, Timestamp};
 
 use super::media::{CopyAsked, CopyEnded, Received};
+use super::notice::Notice;
 use super::rows::Breaker;
 
 /// Whose account: ids of different tenants may be alike.
@@ -46,6 +49,12 @@ pub enum Event {
     CopyAsked(CopyAsked),
     /// What came of a try to copy something.
     Copied(CopyEnded),
+    /// A conversation on a webhook changed.
+    Noticed(Box<Asked>),
+    /// Our side types, has read or reacts.
+    Signalled(Box<Signalled>),
+    /// An operator wants something to leave once more.
+    Resend(Box<Asked>, Again),
 }
 
 impl From<Tick> for Event {
@@ -115,6 +124,9 @@ pub struct Route {
     pub webhook_secrets: Vec<SecretPlace>,
     /// Open messaging: signs Genesys Cloud's own header as well.
     pub legacy_secret: Option<SecretPlace>,
+    /// Open messaging: no lifecycle events between the messages.
+    #[serde(default)]
+    pub messages_only: bool,
     /// Longest time of one call, milliseconds.
     pub timeout_ms: i64,
     /// Hosts of its media beside those of its channel.
@@ -166,8 +178,14 @@ pub struct Asked {
     pub account_id: AccountId,
     /// To whom, as a key.
     pub customer_key: CustomerKey,
-    /// The message.
+    /// The message; of a notice only its id and to whom.
     pub added: MessageAdded,
+    /// It is no message: the webhook is told of a change.
+    #[serde(default)]
+    pub notice: Option<Notice>,
+    /// It went before under this id, by which the webhook knows it: an operator asked for it anew.
+    #[serde(default)]
+    pub replay_of: Option<MessageId>,
 }
 
 impl Asked {
@@ -179,6 +197,11 @@ impl Asked {
     /// To whom, as the platform knows them.
     pub fn customer(&self) -> Option<&Customer> {
         self.added.customer.as_ref()
+    }
+
+    /// Whether reports hear nothing of it: it is no message, or was told of before.
+    pub fn is_quiet(&self) -> bool {
+        self.notice.is_some() || self.replay_of.is_some()
     }
 
     /// Whether we began to speak, not the customer (C7).
@@ -366,6 +389,32 @@ pub struct Consented {
     pub granted: bool,
     /// When, by its source.
     pub at: Millis,
+}
+
+/// Something that is no message: seen at once or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signalled {
+    /// The event that told it.
+    pub event_id: EventId,
+    /// The account it leaves by.
+    pub account: AccountKey,
+    /// Its channel.
+    pub channel: Channel,
+    /// To whom, as a key.
+    pub customer_key: CustomerKey,
+    /// What.
+    pub signal: Signal,
+    /// When.
+    pub at: Millis,
+}
+
+/// How something leaves once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Again {
+    /// To the webhook as it went before; the operator's request.
+    Replay(String),
+    /// A message that was given up after so many attempts.
+    Redrive(i64),
 }
 
 /// A customer's action.

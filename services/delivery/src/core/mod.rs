@@ -7,6 +7,7 @@
 pub mod effect;
 pub mod event;
 pub mod media;
+pub mod notice;
 pub mod rendering;
 pub mod rows;
 pub mod rules;
@@ -67,6 +68,9 @@ impl Machine for Delivery {
             Event::Heard(heard) => rules::replies::heard(&mut step, heard),
             Event::Consented(customer, told) => rules::consent::changed(&mut step, customer, told),
             Event::Wrote(customer) => rules::consent::wrote(&mut step, customer),
+            Event::Signalled(told) => rules::signals::signalled(&mut step, *told),
+            Event::Noticed(asked) => rules::lifecycle::noticed(&mut step, *asked),
+            Event::Resend(asked, again) => rules::resend::resend(&mut step, *asked, again),
         }
         step.effects
     }

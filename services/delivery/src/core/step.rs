@@ -33,6 +33,7 @@ pub(crate) struct About {
     part: Option<(i64, i64)>,
     /// Of a copy: which attachment, in which round of tries.
     copy: Option<(i64, i64)>,
+    is_quiet: bool,
     tenant: TenantId,
     account_id: AccountId,
     conversation_id: ConversationId,
@@ -47,6 +48,7 @@ impl About {
             attempt_no,
             part: None,
             copy: None,
+            is_quiet: asked.is_quiet(),
             tenant: asked.tenant.clone(),
             account_id: asked.account_id.clone(),
             conversation_id: asked.conversation_id,
@@ -73,6 +75,7 @@ impl About {
             attempt_no: wanted.tries,
             part: None,
             copy: Some((no, wanted.round)),
+            is_quiet: false,
             tenant: wanted.account.tenant.clone(),
             account_id: wanted.account.account.clone(),
             conversation_id: wanted.conversation_id,
@@ -87,6 +90,7 @@ impl About {
             attempt_no: sent.attempt_no,
             part: None,
             copy: None,
+            is_quiet: false,
             tenant: sent.account.tenant.clone(),
             account_id: sent.account.account.clone(),
             conversation_id: sent.conversation_id,
@@ -136,7 +140,8 @@ impl Step<'_> {
             parts: about.part.map(|(_, of)| of),
             kind,
         };
-        self.effects.push(Effect::Event(Box::new(event)));
+        let event = Box::new(event);
+        self.effects.push(if about.is_quiet { Effect::Quiet(event) } else { Effect::Event(event) });
         self.effects.extend(opted_out.map(|opted_out| Effect::OptedOut(Box::new(opted_out))));
     }
 
@@ -155,8 +160,11 @@ impl Step<'_> {
         self.remember(&message.asked, message.attempts, past);
     }
 
-    /// Remembers how far a message came, for its receipts and repeats.
+    /// Remembers how far a message came, for its receipts and repeats; replays for their repeats.
     pub(crate) fn remember(&mut self, asked: &Asked, attempt_no: i64, past: Past) {
+        if asked.notice.is_some() && asked.replay_of.is_none() {
+            return;
+        }
         let sent = Sent {
             account: asked.account(),
             customer_key: asked.customer_key,

@@ -61,6 +61,7 @@ fn translate(id: &AccountId, spec: ChannelAccount) -> Result<Account, Reject> {
             webhook_secrets: outbound.webhook_secrets.into_iter().map(place).collect(),
             legacy_secret: outbound.legacy_secret.map(place),
             media_hosts: spec.media_hosts,
+            messages_only: outbound.webhook_messages_only,
             timeout_ms: outbound.timeout_ms.filter(|ms| *ms > 0).unwrap_or(TIMEOUT_MS),
         },
         schedule_ms: (!waits.is_empty()).then_some(waits),

@@ -1,24 +1,42 @@
 //! `delivery.requests`: what delivery is asked beside messages.
 
-use schemas::records::{DeliveryRequest, DeliveryRequestKind};
+use schemas::codec::Codec;
+use schemas::records::{ConversationEvent, Customer, DeliveryRequest, DeliveryRequestKind, Resend};
 use stream::{InputRecord, Reject};
 
-use crate::core::event::Event;
+use super::messages;
+use crate::core::event::{Again, Event};
 use crate::core::media::CopyAsked;
 
-pub(super) fn read(record: &InputRecord<'_>, request: DeliveryRequest) -> Result<Option<Event>, Reject> {
+pub(super) fn read(codec: &Codec, record: &InputRecord<'_>, request: DeliveryRequest) -> Result<Option<Event>, Reject> {
     super::expect_key(record, request.customer_key)?;
     match request.kind {
         DeliveryRequestKind::MediaCopy(copy) => {
             let key = (copy.message_id, copy.attachment_no);
             Ok(Some(Event::CopyAsked(CopyAsked { tenant: request.tenant, key })))
         }
-        DeliveryRequestKind::BotTurn(_)
-        | DeliveryRequestKind::DataAction(_)
-        | DeliveryRequestKind::Resend(_)
-        | DeliveryRequestKind::Unknown(_) => {
+        DeliveryRequestKind::Resend(resend) => resend_of(codec, record, resend),
+        DeliveryRequestKind::BotTurn(_) | DeliveryRequestKind::DataAction(_) | DeliveryRequestKind::Unknown(_) => {
             let detail = format!("this build performs no {}", request.kind.name());
             Err(Reject::new("unsupported_request", detail))
         }
     }
+}
+
+fn resend_of(codec: &Codec, record: &InputRecord<'_>, resend: Resend) -> Result<Option<Event>, Reject> {
+    let event: ConversationEvent =
+        codec.decode(&resend.event).map_err(|error| Reject::new(error.reason(), error.to_string()))?;
+    let again = match resend.mode.as_str() {
+        "replay" => Again::Replay(resend.request_id),
+        "redrive" => Again::Redrive(resend.attempts),
+        other => return Err(Reject::new("unsupported_request", format!("expected replay or redrive, found {other}"))),
+    };
+    Ok(match messages::read(record, event)? {
+        Some(Event::Asked(mut asked) | Event::Noticed(mut asked)) => {
+            let named = || resend.customer_id.map(|id| Customer { id, ..Customer::default() });
+            asked.added.customer = asked.added.customer.or_else(named);
+            Some(Event::Resend(asked, again))
+        }
+        Some(_) | None => None,
+    })
 }

@@ -176,6 +176,7 @@ pub(crate) mod support {
     pub(crate) fn send(channel: Channel, route: Route) -> Send {
         Send {
             message_id: MessageId::derive(&["m"]),
+            known_as: MessageId::derive(&["m"]),
             attempt_id: AttemptId::default(),
             attempt_no: 1,
             channel,

@@ -26,6 +26,7 @@ use crate::core::event::{CallEnded, ErrandEnded, Outcome, SecretPlace};
 use crate::core::media::{Copy, CopyEnded, CopyOutcome};
 use crate::core::rows::part_id;
 use crate::core::rules::capabilities;
+use crate::core::rules::signals::NO_PART;
 use crate::core::rules::window::{self, Right};
 use crate::metrics::Metrics;
 use crate::station::DeliveryStation;
@@ -34,6 +35,8 @@ use crate::station::DeliveryStation;
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// How long a claimed call waits for its account's own rate; a longer wait is the machine's.
 const PACED_MAX: Duration = Duration::from_secs(10);
+/// How long a signal does: later it is not worth showing.
+const SIGNAL_PACED_MAX: Duration = Duration::from_secs(1);
 /// Where the channel has no limit of its own.
 const CALLS_PER_S: f64 = 1_000.0;
 
@@ -69,7 +72,8 @@ impl Calls {
 
     /// Makes one call, if it may still be made; `owned` is asked last before it.
     pub async fn call(&self, send: &Send, owned: impl Fn() -> bool) -> Outcome {
-        let wait = match self.pace.take(&send.account, rate(send), PACED_MAX) {
+        let patience = if send.part_no == NO_PART { SIGNAL_PACED_MAX } else { PACED_MAX };
+        let wait = match self.pace.take(&send.account, rate(send), patience) {
             Ok(wait) => wait,
             Err(wait) => return Outcome::Paced { wait_ms: i64::try_from(wait.as_millis()).unwrap_or(i64::MAX) },
         };
@@ -99,7 +103,7 @@ impl Calls {
     }
 
     fn request(&self, send: &Send, right: Right, now: Timestamp) -> Result<reqwest::Request, &'static str> {
-        let outward = OutwardId { customer_key: send.customer_key, id: part_id(send.message_id, send.part_no) }
+        let outward = OutwardId { customer_key: send.customer_key, id: part_id(send.known_as, send.part_no) }
             .to_text(&self.key_secret);
         let secret = |place: &SecretPlace| self.secrets.get(place);
         let desk = Desk { outward_id: &outward, right, now_s: now.as_ms().div_euclid(1_000), secret: &secret };

@@ -77,6 +77,7 @@ fn send(channel: Channel, to: &str, (part_no, part): (i64, rendering::Part), quo
     let place = || Some(SecretPlace::Env(String::new()));
     Send {
         message_id: MessageId::derive(&["preview"]),
+        known_as: MessageId::derive(&["preview"]),
         attempt_id: AttemptId::default(),
         attempt_no: part_no,
         channel,

@@ -1,6 +1,6 @@
 //! From what an agent asks to the command that is published.
 
-use schemas::ids::{CommandId, ConversationId, EventId, WrapUpCodeId};
+use schemas::ids::{CommandId, ConversationId, EventId, MessageId, WrapUpCodeId};
 use schemas::records::{
     AgentAsk, Content, ConversationCommand, ConversationCommandKind, Presence, RoutingCommand, RoutingCommandKind,
     RoutingStatus, SendMessage, Sender, SenderKind, SetPresence, Signal, WorkState, WorkView, WrapUpAsk,
@@ -46,6 +46,17 @@ pub enum Ask {
     },
     /// To show that they are writing.
     Typing(ConversationId),
+    /// To show that they have read what the customer wrote.
+    Read(ConversationId),
+    /// To react to a message of the customer's, or to take that back.
+    React {
+        /// Where.
+        conversation: ConversationId,
+        /// To which message.
+        message: MessageId,
+        /// With what; none: no longer.
+        emoji: Option<String>,
+    },
 }
 
 impl Ask {
@@ -59,6 +70,8 @@ impl Ask {
             Self::Message { .. } => "message",
             Self::WrapUp { .. } => "wrap_up",
             Self::Typing(_) => "typing",
+            Self::Read(_) => "read",
+            Self::React { .. } => "react",
         }
     }
 }
@@ -119,11 +132,10 @@ impl Desk {
                 Ok(work) => (Awaits::Named, about.send(work, *content)),
                 Err(reason) => return Asked::Decided(Outcome::Refused(reason.to_owned())),
             },
-            Ask::Typing(conversation) => {
-                return match self.owned(agent, conversation) {
-                    Ok(work) => Asked::PublishOnly(Box::new(about.typing(work))),
-                    Err(reason) => Asked::Decided(Outcome::Refused(reason.to_owned())),
-                };
+            Ask::Typing(conversation) => return self.signal(&about, conversation, (None, "typing", None)),
+            Ask::Read(conversation) => return self.signal(&about, conversation, (None, "read", None)),
+            Ask::React { conversation, message, emoji } => {
+                return self.signal(&about, conversation, (Some(message), "reaction", emoji));
             }
         };
         self.settlements.awaits(command_id, agent.clone(), awaits);
@@ -156,6 +168,24 @@ impl Desk {
         match work.state {
             WorkState::Interacting | WorkState::Held | WorkState::Parked => Ok(work),
             WorkState::Waiting | WorkState::Alerting | WorkState::WrapUp | WorkState::Unknown => Err("not_owner"),
+        }
+    }
+
+    /// Typing, reading, reacting: about the customer's last message if none is named.
+    fn signal(&self, about: &About<'_>, id: ConversationId, told: (Option<MessageId>, &str, Option<String>)) -> Asked {
+        let (message, signal, emoji) = told;
+        let talk = self.talks.get(&(about.agent.tenant.clone(), id));
+        let provider_message_id = talk.and_then(|talk| talk.heard(message));
+        if message.is_some() && provider_message_id.is_none() {
+            return Asked::Decided(Outcome::Refused("unknown_message".to_owned()));
+        }
+        let sender = about.sender();
+        let signal = Signal { signal: signal.to_owned(), sender, provider_message_id, emoji, customer: None };
+        match self.owned(about.agent, id) {
+            Ok(work) => Asked::PublishOnly(Box::new(
+                about.conversation(work, ConversationCommandKind::Signal(Box::new(signal))),
+            )),
+            Err(reason) => Asked::Decided(Outcome::Refused(reason.to_owned())),
         }
     }
 
@@ -204,11 +234,6 @@ impl About<'_> {
             ..SendMessage::default()
         };
         self.conversation(work, ConversationCommandKind::Send(Box::new(send)))
-    }
-
-    fn typing(&self, work: &WorkView) -> Command {
-        let signal = Signal { signal: "typing".to_owned(), sender: self.sender(), ..Signal::default() };
-        self.conversation(work, ConversationCommandKind::Signal(Box::new(signal)))
     }
 
     fn conversation(&self, work: &WorkView, kind: ConversationCommandKind) -> Command {

@@ -28,6 +28,8 @@ pub struct Said {
     pub occurred_at: Millis,
     /// What became of it; outbound only.
     pub delivery: Option<DeliveryState>,
+    /// The platform's id of it; inbound only.
+    pub provider_message_id: Option<String>,
 }
 
 /// How far an outbound message came, in the order in which states follow each other (D4).
@@ -72,6 +74,12 @@ pub struct Talk {
 }
 
 impl Talk {
+    /// The platform's id of a message of the customer's; of their last one if none is named.
+    pub fn heard(&self, message: Option<MessageId>) -> Option<String> {
+        let mut heard = self.messages.iter().rev().filter(|said| said.direction == Direction::Inbound);
+        heard.find(|said| message.is_none_or(|id| said.message_id == id))?.provider_message_id.clone()
+    }
+
     fn add(&mut self, said: Arc<Said>, messages_max: usize) -> bool {
         if self.messages.iter().any(|known| known.message_id == said.message_id) {
             return false;
@@ -141,6 +149,7 @@ impl Desk {
             content: added.content.clone(),
             occurred_at: event.occurred_at,
             delivery: None,
+            provider_message_id: added.provider_event_id.clone(),
         });
         let key = (event.tenant.clone(), event.conversation_id);
         let is_new_talk = !self.talks.contains_key(&key);

@@ -1,6 +1,6 @@
 //! From JSON to an [`Ask`]: bodies of requests and frames of sockets.
 
-use schemas::ids::{ConversationId, WrapUpCodeId};
+use schemas::ids::{ConversationId, MessageId, WrapUpCodeId};
 use schemas::records::{Attachment, Content, ContentKind, Presence};
 use serde::Deserialize;
 
@@ -12,6 +12,7 @@ const NOTES_CHARS_MAX: usize = 10_000;
 const TAGS_MAX: usize = 50;
 const TAG_CHARS_MAX: usize = 100;
 const KEY_CHARS_MAX: usize = 200;
+const EMOJI_BYTES_MAX: usize = 64;
 
 /// A frame of an agent. `id` is the agent's own id of the command, and comes back with its result.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -53,6 +54,16 @@ pub enum Frame {
     },
     Typing {
         conversation_id: ConversationId,
+        id: Option<String>,
+    },
+    Read {
+        conversation_id: ConversationId,
+        id: Option<String>,
+    },
+    React {
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        emoji: Option<String>,
         id: Option<String>,
     },
     Transcript {
@@ -194,6 +205,15 @@ pub fn wrap_up(conversation: ConversationId, body: WrapUpBody) -> Result<Ask, In
     }
     let code = body.code.filter(|code| !code.is_empty());
     Ok(Ask::WrapUp { conversation, code, notes: body.notes, tags: body.tags })
+}
+
+/// A reaction: one emoji, which may be several characters.
+pub fn react(conversation: ConversationId, message: MessageId, emoji: Option<String>) -> Result<Ask, Invalid> {
+    let emoji = emoji.filter(|emoji| !emoji.is_empty());
+    if emoji.as_ref().is_some_and(|emoji| emoji.len() > EMOJI_BYTES_MAX) {
+        return Err(invalid("too_long", format!("emoji: expected at most {EMOJI_BYTES_MAX} bytes")));
+    }
+    Ok(Ask::React { conversation, message, emoji })
 }
 
 /// An asker's own id of a command.

@@ -138,6 +138,8 @@ fn queued(frame: Frame, hub: &Hub) -> Result<Option<Queued>, (Option<String>, In
         Frame::Decline { conversation_id, id } => (id, Ok(Ask::Decline(conversation_id))),
         Frame::Disconnect { conversation_id, id } => (id, Ok(Ask::Disconnect(conversation_id))),
         Frame::Typing { conversation_id, id } => (id, Ok(Ask::Typing(conversation_id))),
+        Frame::Read { conversation_id, id } => (id, Ok(Ask::Read(conversation_id))),
+        Frame::React { conversation_id, message_id, emoji, id } => (id, ask::react(conversation_id, message_id, emoji)),
         Frame::Message { conversation_id, text, attachments, id } => {
             let body = MessageBody { text, attachments };
             (Some(id), ask::message(conversation_id, body, hub.settings()))

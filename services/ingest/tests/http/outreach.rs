@@ -144,6 +144,25 @@ async fn a_consent_is_a_command_with_its_time_source_and_proof() {
 }
 
 #[tokio::test]
+async fn a_client_that_lists_its_tokens_is_let_in_by_those_alone() {
+    let port = Port::open().await;
+    let (old, new) = (port.token("reaching", &["agentless"]), port.token("reaching", &["agentless", "consents"]));
+    let spec = |hashes: Value| json!({ "name": "Reaching", "scopes": ["agentless"], "token_hashes": hashes });
+    let (of_old, of_new) = (access::token_hash(&old), access::token_hash(&new));
+    for (hashes, expected) in [
+        (json!([]), (202, 202)),
+        (json!([of_old.clone()]), (202, 401)),
+        (json!([of_old, of_new.clone()]), (202, 202)),
+        (json!([of_new]), (401, 202)),
+    ] {
+        port.apply("ApiClient", "reaching", &spec(hashes));
+        let by_old = port.asks(AGENTLESS, &old, Some("k"), &to_ada()).await.status().as_u16();
+        let by_new = port.asks(AGENTLESS, &new, Some("k"), &to_ada()).await.status().as_u16();
+        assert_eq!((by_old, by_new), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_command_that_is_not_durable_is_not_acknowledged() {
     let port = Port::open().await;
     let token = port.token("reaching", &["agentless"]);

@@ -209,6 +209,11 @@ impl Port {
         self.http.post(url).bearer_auth(token).body(body.to_string()).send().await.unwrap()
     }
 
+    /// Puts a document of acme in force.
+    pub(crate) fn apply(&self, kind: &str, id: &str, spec: &Value) {
+        learn(&self.edge.acceptance.knowledge, &self.edge.acceptance.codec, ("acme", kind, id), spec);
+    }
+
     pub(crate) fn token(&self, client: &str, scopes: &[&str]) -> String {
         self.tokens.mint(&Claims {
             tenant: "acme".into(),
@@ -320,24 +325,28 @@ fn configure(knowledge: &Knowledge, codec: &Codec, folder: &std::path::Path) {
         ("acme", "Template", "parcel", parcel),
         ("acme", "Hologram", "unknown-kinds-are-ignored", json!({})),
     ] {
-        let entity = ConfigEntity {
-            tenant: TenantId::new(tenant),
-            kind: kind.into(),
-            id: id.into(),
-            body: spec.to_string(),
-            ..ConfigEntity::default()
-        };
-        let payload = codec.encode(CONFIG_ENTITIES.name, &entity).unwrap();
-        let key = format!("{tenant}/{kind}/{id}");
-        let record = InputRecord {
-            topic: CONFIG_ENTITIES.name,
-            partition: 0,
-            offset: 0,
-            timestamp: Timestamp::ZERO,
-            key: Some(key.as_bytes()),
-            payload: Some(&payload),
-            headers: &[],
-        };
-        knowledge.learn(codec, &record).unwrap();
+        learn(knowledge, codec, (tenant, kind, id), &spec);
     }
+}
+
+fn learn(knowledge: &Knowledge, codec: &Codec, (tenant, kind, id): (&str, &str, &str), spec: &Value) {
+    let entity = ConfigEntity {
+        tenant: TenantId::new(tenant),
+        kind: kind.into(),
+        id: id.into(),
+        body: spec.to_string(),
+        ..ConfigEntity::default()
+    };
+    let payload = codec.encode(CONFIG_ENTITIES.name, &entity).unwrap();
+    let key = format!("{tenant}/{kind}/{id}");
+    let record = InputRecord {
+        topic: CONFIG_ENTITIES.name,
+        partition: 0,
+        offset: 0,
+        timestamp: Timestamp::ZERO,
+        key: Some(key.as_bytes()),
+        payload: Some(&payload),
+        headers: &[],
+    };
+    knowledge.learn(codec, &record).unwrap();
 }

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 const PREFIX: &str = "weft_";
 /// Longer texts are refused unread.
@@ -178,6 +178,12 @@ impl TokenSecrets {
     }
 }
 
+/// What is kept of a token to know it again: SHA-256, in lower-case hex. Tokens carry 256 bits that
+/// nobody can guess, so that a slow hash would protect nothing.
+pub fn token_hash(token: &str) -> String {
+    Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The token of an `Authorization` header.
 pub fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
@@ -282,6 +288,12 @@ mod tests {
         assert_eq!(error, SecretsError::Short(2));
         assert!(!error.to_string().contains("hush"));
         assert_eq!(format!("{:?}", TokenSecrets::parse(NEW).unwrap()), "TokenSecrets(1)");
+    }
+
+    #[test]
+    fn a_token_is_known_again_by_its_hash() {
+        // printf abc | sha256sum
+        assert_eq!(token_hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
     #[test]

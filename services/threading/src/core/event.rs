@@ -3,7 +3,7 @@
 use schemas::ids::{AccountId, CommandId, ConversationId, CustomerKey, EventId, PartId, QueueId, StintId, TenantId};
 use schemas::records::{
     Cause, Channel, Content, ConversationEventKind, Customer, Millis, OwnerKind, Referral, Sender, SetAttributes,
-    SetConsent, Target,
+    SetConsent, Signal, Target,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -83,13 +83,8 @@ pub enum Happened {
     Changed(ConversationEventKind),
     /// Somebody on our side wants to write.
     Send(Send),
-    /// Our side types or has read.
-    Signal {
-        /// `typing` or `read`.
-        signal: String,
-        /// Who.
-        sender: Sender,
-    },
+    /// Our side types, has read or reacts.
+    Signal(Box<Signal>),
     /// Routing gives the stint an owner.
     Connect(Connect),
     /// Routing ends the stint.

@@ -66,7 +66,7 @@ fn decide(desk: &mut Desk<'_>, what: Happened) {
         Happened::CustomerTyping => signals::customer_types(desk),
         Happened::Changed(kind) => changes::pass_on(desk, kind),
         Happened::Send(send) => sends::send(desk, send),
-        Happened::Signal { signal, sender } => signals::we_signal(desk, signal, sender),
+        Happened::Signal(signal) => signals::we_signal(desk, *signal),
         Happened::Connect(ask) => ownership::connect(desk, ask),
         Happened::Disconnect(ask) => ownership::disconnect(desk, &ask),
         Happened::Released(stint_id) => after_call::released(desk, stint_id),

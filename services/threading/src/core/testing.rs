@@ -9,7 +9,7 @@ use super::state::conversation_id;
 use schemas::ids::{CommandId, CustomerKey, EventId, KeySecret, PartId, StintId};
 use schemas::records::{
     Cause, Channel, Content, ConversationEvent, ConversationEventKind, ConversationView, Customer, MessageDeleted,
-    OwnerKind, Referral, RoutingCommandKind, Sender, SenderKind, SetAttributes, SetConsent,
+    OwnerKind, Referral, RoutingCommandKind, Sender, SenderKind, SetAttributes, SetConsent, Signal,
 };
 use stream::Timestamp;
 use stream::testing::TaskDriver;
@@ -99,6 +99,13 @@ pub(crate) fn left(customer: &str, id: &str) -> Event {
 
 pub(crate) fn typing(customer: &str) -> Event {
     concern(customer, "typing", Once::Always, Happened::CustomerTyping)
+}
+
+pub(crate) fn signal(customer: &str, id: &str, signal: &str, about: Option<&str>) -> Event {
+    let sender = Sender { kind: SenderKind::Agent, id: Some("alan".to_owned()) };
+    let provider_message_id = about.map(str::to_owned);
+    let signal = Signal { signal: signal.to_owned(), sender, provider_message_id, ..Signal::default() };
+    concern(customer, id, Once::Command(CommandId::derive(&[customer, id])), Happened::Signal(Box::new(signal)))
 }
 
 pub(crate) fn agent(id: &str) -> Owner {

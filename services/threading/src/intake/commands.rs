@@ -21,7 +21,7 @@ pub(super) fn read(record: &InputRecord<'_>, command: ConversationCommand) -> Re
     let Some(what) = happened(command) else { return Ok(None) };
     let once = match &what {
         Happened::Send(_)
-        | Happened::Signal { .. }
+        | Happened::Signal(_)
         | Happened::SetAttributes(_)
         | Happened::Noted(_)
         | Happened::Consented(_) => Once::Command(command_id),
@@ -51,7 +51,7 @@ fn happened(command: ConversationCommand) -> Option<Happened> {
             already_sent: send.already_sent,
             target: send.target,
         }),
-        ConversationCommandKind::Signal(signal) => Happened::Signal { signal: signal.signal, sender: signal.sender },
+        ConversationCommandKind::Signal(signal) => Happened::Signal(signal),
         ConversationCommandKind::Connect(connect) => Happened::Connect(Connect {
             stint_id: connect.stint_id,
             owner_epoch: connect.owner_epoch,

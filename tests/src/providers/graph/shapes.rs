@@ -140,3 +140,22 @@ fn buttons(value: &Value) -> Result<(), Problem> {
     }
     Ok(())
 }
+
+/// A sender action, which must stand alone; to whom.
+pub(super) fn action(body: &Value) -> Result<String, Problem> {
+    let mut shape = Shape::of(body, "")?;
+    let mut recipient = shape.inner("recipient")?;
+    let to = recipient.needed("id")?.to_owned();
+    recipient.end()?;
+    let action = shape.one_of("sender_action", &["typing_on", "typing_off", "mark_seen", "react", "unreact"])?;
+    if action.ends_with("react") {
+        let mut payload = shape.inner("payload")?;
+        payload.needed("message_id")?;
+        if action == "react" {
+            payload.needed("reaction")?;
+        }
+        payload.end()?;
+    }
+    shape.end()?;
+    Ok(to)
+}

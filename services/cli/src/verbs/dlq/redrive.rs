@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use schemas::codec::Codec;
-use schemas::records::RawRequest;
+use schemas::records::{ConversationEvent, RawRequest, Resend};
 use schemas::topics::{CHANNEL_RAW, CONVERSATION_EVENTS};
 use serde_json::{Value as Json, json};
 use stream::{Output as Written, Publisher};
@@ -13,6 +13,7 @@ use super::narrowed;
 use crate::letters::{Deed, Letter, Which};
 use crate::output::{Output, Rows};
 use crate::reach::Reach;
+use crate::resends::request;
 use crate::{Failure, Verdict};
 
 /// Says on a record from which dead letter it was taken.
@@ -24,8 +25,9 @@ const SIGNED: [(&str, &str); 2] = [("x-hub-signature-256", "meta"), ("x-twitter-
 ///
 /// A record goes back to its topic with its key, bytes and headers; those of one key keep their
 /// order. What was already worked is dropped by its id, so sending twice does no harm. A webhook
-/// (channel.raw) is posted to ingest again, with the signature it came with. Letters already
-/// redriven or discarded are left out unless --again.
+/// (channel.raw) is posted to ingest again, with the signature it came with. A send that ran out of
+/// attempts is asked of delivery alone, which begins its schedule anew and asks for consent. Letters
+/// already redriven or discarded are left out unless --again.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  weft dlq redrive --topic routing.commands --reason undecodable --dry-run\n  weft dlq redrive channel.raw.dlq-2@40 --by ana\n  weft dlq redrive --reason unknown_account --rate 20"
@@ -143,7 +145,7 @@ fn way(letter: &Letter, codec: &Codec) -> Way {
         return webhook(letter, codec);
     }
     if dead.source_topic == CONVERSATION_EVENTS.name && dead.reason == "exhausted" {
-        return Way::None("a send that ran out of attempts is asked for again by its agent, not from here");
+        return exhausted(letter, codec);
     }
     let key = dead.source_key.clone().unwrap_or_default();
     let mut record = match &dead.source_value {
@@ -155,6 +157,24 @@ fn way(letter: &Letter, codec: &Codec) -> Way {
         record = record.header(name.clone(), value.clone());
     }
     Way::Topic(Box::new(record.header(REDRIVEN_HEADER, letter.place.clone())))
+}
+
+/// A send that ran out of attempts: others read its record too, so delivery alone is asked.
+fn exhausted(letter: &Letter, codec: &Codec) -> Way {
+    let dead = &letter.dead;
+    let value = dead.source_value.clone().unwrap_or_default();
+    let Ok(event) = codec.decode::<ConversationEvent>(&value) else { return Way::None("its event cannot be read") };
+    let resend = Resend {
+        mode: "redrive".into(),
+        request_id: letter.place.clone(),
+        attempts: i64::from(dead.attempt),
+        customer_id: None,
+        event: value,
+    };
+    match request(codec, &event, resend, letter.at.as_ms()) {
+        Ok(record) => Way::Topic(Box::new(record.header(REDRIVEN_HEADER, letter.place.clone()))),
+        Err(_) => Way::None("the request to send it again cannot be written"),
+    }
 }
 
 /// Only ingest can read a webhook, and only with the signature it came with.

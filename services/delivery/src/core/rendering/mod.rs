@@ -14,8 +14,10 @@ mod numbered;
 mod template;
 pub mod text;
 
-use schemas::records::{Attachment, Channel, Choice, Content, ContentKind};
+use schemas::records::{Attachment, Channel, Choice, Content, ContentKind, Signal};
 
+use crate::core::event::Asked;
+use crate::core::notice::Notice;
 use crate::core::rules::capabilities::{self, Capabilities, Limit};
 
 pub use cards::{is_of_card, read as cards};
@@ -65,6 +67,10 @@ pub enum Part {
     Template(Template),
     /// The normalized message as it is.
     Whole(Box<Content>),
+    /// A change of the conversation.
+    Notice(Box<Notice>),
+    /// Typing, a read mark, a reaction.
+    Signal(Box<Signal>),
 }
 
 /// An attachment as the channel calls it.
@@ -100,6 +106,17 @@ pub struct Rendering {
     pub parts: Vec<Part>,
     /// Titles of the answers as they are numbered: an answer "2" is the second.
     pub offered: Vec<String>,
+}
+
+/// The messages that one asked for becomes; a notice is one of its own.
+///
+/// # Errors
+/// Why it cannot be sent at all, from a closed set.
+pub fn of(asked: &Asked) -> Result<Rendering, &'static str> {
+    match &asked.notice {
+        Some(notice) => Ok(Rendering { parts: vec![Part::Notice(Box::new(notice.clone()))], offered: Vec::new() }),
+        None => render(asked.channel, &asked.added.content),
+    }
 }
 
 /// The messages that a channel shows of this one.

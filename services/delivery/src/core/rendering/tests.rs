@@ -34,6 +34,8 @@ fn sketch(channel: Channel, content: &Content) -> Vec<String> {
         Part::Location(_) => "[place]".into(),
         Part::Template(template) => format!("[template {}]", template.name),
         Part::Whole(_) => "[whole]".into(),
+        Part::Notice(_) => "[notice]".into(),
+        Part::Signal(_) => "[signal]".into(),
     };
     match render(channel, content) {
         Ok(rendering) => rendering.parts.iter().map(word).collect(),

@@ -12,8 +12,22 @@ use crate::core::step::{About, Step, failed};
 /// Messages of one customer that may wait at one time.
 const LANE_MAX: u64 = 1_000;
 
+/// What became of a message before it is sent once more.
+#[derive(Debug, Default)]
+pub(crate) struct Former {
+    /// Its parts that were sent.
+    pub(crate) sent: Vec<SentPart>,
+    /// Attempts made.
+    pub(crate) attempts: i64,
+}
+
 /// Takes one message.
 pub(crate) fn asked(step: &mut Step<'_>, asked: Asked) {
+    again(step, asked, Former::default());
+}
+
+/// Takes one message that was given up before.
+pub(crate) fn again(step: &mut Step<'_>, asked: Asked, former: Former) {
     let id = asked.added.message_id;
     if step.state.message(id).is_some() || step.state.sent(id).is_some() {
         return step.ignore(Ignored::Repeated);
@@ -24,8 +38,12 @@ pub(crate) fn asked(step: &mut Step<'_>, asked: Asked) {
     let parts = match parts(step, &asked) {
         Ok(parts) => parts,
         Err(reason) => {
-            step.say(About::asked(&asked, 0), step.now.as_ms(), DeliveryEventKind::Failed(failed(reason)));
-            return step.remember(&asked, 0, Past::failed(Vec::new(), 1));
+            step.say(
+                About::asked(&asked, former.attempts),
+                step.now.as_ms(),
+                DeliveryEventKind::Failed(failed(reason)),
+            );
+            return step.remember(&asked, former.attempts, Past::failed(Vec::new(), 1));
         }
     };
     let customer = asked.customer_key;
@@ -43,10 +61,10 @@ pub(crate) fn asked(step: &mut Step<'_>, asked: Asked) {
         asked,
         no: lane.next_no,
         accepted_at: step.now,
-        attempts: 0,
+        attempts: former.attempts,
         tries: 0,
         parts,
-        sent: Vec::new(),
+        sent: former.sent,
         last_reason: String::new(),
         phase: Phase::Waiting(step.now),
     };
@@ -80,7 +98,7 @@ fn parts(step: &Step<'_>, asked: &Asked) -> Result<i64, &'static str> {
     {
         return Err("too_many_waiting");
     }
-    let parts = rendering::render(asked.channel, &asked.added.content)?.parts.len();
+    let parts = rendering::of(asked)?.parts.len();
     Ok(i64::try_from(parts.min(PARTS_MAX)).unwrap_or_default())
 }
 

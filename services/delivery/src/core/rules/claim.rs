@@ -53,6 +53,7 @@ fn claim(step: &mut Step<'_>, customer: CustomerKey) {
     let added = &message.asked.added;
     let send = Send {
         message_id: id,
+        known_as: message.asked.replay_of.unwrap_or(id),
         attempt_id,
         attempt_no: message.attempts,
         channel: message.asked.channel,
@@ -76,7 +77,7 @@ fn claim(step: &mut Step<'_>, customer: CustomerKey) {
 /// The message of the channel whose turn it is; none if this build renders fewer than the one that
 /// accepted it.
 fn part(message: &Message) -> Option<rendering::Part> {
-    let rendering = rendering::render(message.asked.channel, &message.asked.added.content).ok()?;
+    let rendering = rendering::of(&message.asked).ok()?;
     rendering.parts.into_iter().nth(message.sent.len())
 }
 

@@ -49,6 +49,9 @@ pub(crate) fn refusal(step: &Step<'_>, message: &Message) -> Option<Refusal> {
         return None;
     }
     let asked = &message.asked;
+    if asked.notice.is_some() {
+        return None;
+    }
     let consent = step.state.consent(asked.customer_key);
     if consent.is_some_and(|consent| consent.is_silent) {
         return Some(Refusal::OptedOut);

@@ -45,7 +45,7 @@ fn awaited(step: &Step<'_>, echo: &Echo) -> Option<MessageId> {
 }
 
 fn says_the_same(message: &Message, echo: &Echo) -> bool {
-    let rendering = rendering::render(message.asked.channel, &message.asked.added.content).ok();
+    let rendering = rendering::of(&message.asked).ok();
     let part = rendering.and_then(|rendering| rendering.parts.into_iter().nth(message.sent.len()));
     let said = echo.content.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
     match part {
@@ -53,7 +53,9 @@ fn says_the_same(message: &Message, echo: &Echo) -> bool {
             Part::Text(text) | Part::QuickReplies { text, .. } | Part::Buttons { text, .. } | Part::List { text, .. },
         ) => said == Some(text.trim()),
         Some(Part::Media(media)) => said == media.caption.as_deref().map(str::trim),
-        Some(Part::Cards(_) | Part::Location(_) | Part::Template(_) | Part::Whole(_)) => said.is_none(),
+        Some(
+            Part::Cards(_) | Part::Location(_) | Part::Template(_) | Part::Whole(_) | Part::Notice(_) | Part::Signal(_),
+        ) => said.is_none(),
         None => false,
     }
 }

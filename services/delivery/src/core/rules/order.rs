@@ -132,8 +132,10 @@ pub(crate) fn exhaust(step: &mut Step<'_>, message: &Message, reason: &str) {
     let (at, attempts) = (step.now.as_ms(), message.attempts);
     let exhausted = Exhausted { attempts, reason: reason.into() };
     step.say(About::message(message), at, DeliveryEventKind::Exhausted(exhausted));
-    let exhaustion = Exhaustion { asked: message.asked.clone(), attempts, reason: reason.into(), at };
-    step.effects.push(Effect::DeadLetter(Box::new(exhaustion)));
+    if message.asked.replay_of.is_none() {
+        let exhaustion = Exhaustion { asked: message.asked.clone(), attempts, reason: reason.into(), at };
+        step.effects.push(Effect::DeadLetter(Box::new(exhaustion)));
+    }
     step.settle(message, Past::failed(message.sent.clone(), message.parts));
 }
 

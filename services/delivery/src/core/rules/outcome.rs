@@ -10,12 +10,16 @@ use crate::core::rendering;
 use crate::core::rows::{Message, Past, Phase, Progress, SentPart, part_id};
 use crate::core::rules::breaker::{self, Sign};
 use crate::core::rules::failures::{self, Verdict};
+use crate::core::rules::signals::NO_PART;
 use crate::core::rules::{ambiguous, capabilities, early, order, receipts, schedule};
 use crate::core::step::{About, Step};
 
 /// Takes the outcome of one attempt.
 pub(crate) fn called(step: &mut Step<'_>, ended: CallEnded) {
     let CallEnded { message_id, attempt_no, part_no, at, outcome } = ended;
+    if part_no == NO_PART {
+        return;
+    }
     let at = at.max(step.now);
     let open = step.state.message(message_id).cloned();
     let is_current = |message: &Message| message.phase == Phase::Claimed && message.attempts == attempt_no;

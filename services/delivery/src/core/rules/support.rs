@@ -68,6 +68,8 @@ pub(crate) fn asked(n: i64, customer: &str) -> Asked {
         account_id: "main".into(),
         customer_key: CustomerKey::derive(&KeySecret::new("s"), &"acme".into(), "open", &"main".into(), customer),
         added,
+        notice: None,
+        replay_of: None,
     }
 }
 
@@ -169,6 +171,8 @@ impl Bench {
             Effect::Send(send) => Some(&**send),
             Effect::Event(_)
             | Effect::Copy(_)
+            | Effect::Quiet(_)
+            | Effect::Signal(_)
             | Effect::Account(_)
             | Effect::DeadLetter(_)
             | Effect::Foreign(..)

@@ -1,6 +1,6 @@
 //! What Messenger and Instagram have in common: the message of the Send API, and its answers.
 
-use schemas::records::Choice;
+use schemas::records::{Choice, Signal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +20,10 @@ pub(super) const MEDIA_HOSTS: &[&str] = &["*.fbcdn.net", "*.fbsbx.com", "*.cdnin
 pub(super) fn body(send: &Send, desk: &Desk<'_>) -> Result<Value, &'static str> {
     let mut body = Map::new();
     body.insert("recipient".into(), json!({ "id": send.customer.id }));
+    if let Part::Signal(told) = &send.part {
+        body.extend(action(told));
+        return Ok(Value::Object(body));
+    }
     match desk.right {
         Right::Free => body.insert("messaging_type".into(), "RESPONSE".into()),
         Right::Person => {
@@ -29,6 +33,18 @@ pub(super) fn body(send: &Send, desk: &Desk<'_>) -> Result<Value, &'static str> 
     };
     body.insert("message".into(), Value::Object(message(&send.part)?));
     Ok(Value::Object(body))
+}
+
+/// A sender action, which stands alone (Messenger Platform, "Sender Actions").
+fn action(told: &Signal) -> Map<String, Value> {
+    let (word, payload) = match (told.signal.as_str(), &told.emoji) {
+        ("typing", _) => ("typing_on", Value::Null),
+        ("read", _) => ("mark_seen", Value::Null),
+        (_, Some(emoji)) => ("react", json!({ "message_id": told.provider_message_id, "reaction": emoji })),
+        (_, None) => ("unreact", json!({ "message_id": told.provider_message_id })),
+    };
+    let fields = [("sender_action", Value::from(word)), ("payload", payload)];
+    fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn message(part: &Part) -> Result<Map<String, Value>, &'static str> {
@@ -46,7 +62,12 @@ fn message(part: &Part) -> Result<Map<String, Value>, &'static str> {
             template(json!({ "template_type": "generic", "elements": elements }))
         }
         Part::Media(media) => json!({ "attachment": { "type": media.kind, "payload": { "url": media.link } } }),
-        Part::List { .. } | Part::Location(_) | Part::Template(_) | Part::Whole(_) => return Err("not_rendered"),
+        Part::List { .. }
+        | Part::Location(_)
+        | Part::Template(_)
+        | Part::Whole(_)
+        | Part::Notice(_)
+        | Part::Signal(_) => return Err("not_rendered"),
     };
     let Value::Object(message) = message else { return Err("not_rendered") };
     Ok(message)

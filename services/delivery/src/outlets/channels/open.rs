@@ -1,6 +1,8 @@
 //! Open messaging (D6): the normalized message of Genesys Cloud's open messaging, posted to the
 //! account's webhook and signed as Standard Webhooks 1.0.0 says.
 
+mod lifecycle;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -25,9 +27,21 @@ const DETAIL_CHARS_MAX: usize = 300;
 /// What the account's configuration lacks.
 pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
     let url = send.route.webhook_url.clone().ok_or("no_webhook_url")?;
-    let Part::Whole(content) = &send.part else { return Err("not_rendered") };
-    let body = body(send, content, desk.outward_id).to_string().into_bytes();
-    let id = format!("msg_{:032x}", part_id(send.message_id, send.part_no).as_u128());
+    let body = match &send.part {
+        Part::Whole(content) => body(send, content, desk.outward_id),
+        Part::Notice(notice) => lifecycle::body(notice, channel(send, desk.outward_id), desk.outward_id),
+        Part::Signal(told) => lifecycle::signal(told, channel(send, desk.outward_id), desk.outward_id),
+        Part::Text(_)
+        | Part::Media(_)
+        | Part::QuickReplies { .. }
+        | Part::Buttons { .. }
+        | Part::List { .. }
+        | Part::Cards(_)
+        | Part::Location(_)
+        | Part::Template(_) => return Err("not_rendered"),
+    };
+    let body = body.to_string().into_bytes();
+    let id = format!("msg_{:032x}", part_id(send.known_as, send.part_no).as_u128());
     let keys = send.route.webhook_secrets.iter().map(|place| key(desk, place)).collect::<Result<Vec<_>, _>>()?;
     if keys.is_empty() {
         return Err("no_webhook_secret");

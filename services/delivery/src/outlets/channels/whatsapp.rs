@@ -1,6 +1,6 @@
 //! WhatsApp Cloud API, `POST /{phone number id}/messages`; our id travels as callback data.
 
-use schemas::records::{Attachment, Choice};
+use schemas::records::{Attachment, Choice, Signal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,10 @@ pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
     Ok(Call {
         url: format!("{}/{}/messages", base(&send.route, API_URL), send.route.provider_account_id),
         headers: vec![desk.bearer(&send.route)?],
-        body: body(send, desk.outward_id)?.to_string().into_bytes(),
+        body: match read_mark(&send.part) {
+            Some(mark) => mark.to_string().into_bytes(),
+            None => body(send, desk.outward_id)?.to_string().into_bytes(),
+        },
     })
 }
 
@@ -60,8 +63,27 @@ fn part(part: &Part) -> Result<(&'static str, Value), &'static str> {
         Part::List { text, button, rows } => ("interactive", list(text, button, rows)),
         Part::Location(place) => ("location", location(place)),
         Part::Template(template) => ("template", filled(template)),
-        Part::Cards(_) | Part::Whole(_) => return Err("not_rendered"),
+        Part::Signal(told) => ("reaction", reaction(told)),
+        Part::Cards(_) | Part::Whole(_) | Part::Notice(_) => return Err("not_rendered"),
     })
+}
+
+/// A read mark; typing is one with an indicator, which ends by itself after 25 s (Cloud API, "Typing
+/// indicators").
+fn read_mark(part: &Part) -> Option<Value> {
+    let told = if let Part::Signal(told) = part { told } else { return None };
+    let mut body = json!({"messaging_product": "whatsapp", "status": "read", "message_id": told.provider_message_id});
+    match told.signal.as_str() {
+        "reaction" => return None,
+        "typing" => body["typing_indicator"] = json!({"type": "text"}),
+        _ => {}
+    }
+    Some(body)
+}
+
+/// An empty emoji takes it back.
+fn reaction(told: &Signal) -> Value {
+    json!({"message_id": told.provider_message_id, "emoji": told.emoji.as_deref().unwrap_or_default()})
 }
 
 fn by_link(media: &Media) -> Value {

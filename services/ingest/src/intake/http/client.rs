@@ -31,6 +31,10 @@ impl Client {
         let tenant = TenantId::new(&claims.tenant);
         let directory = edge.acceptance.knowledge.now();
         let known = directory.client(&tenant, &id).ok_or_else(|| forbidden("expected a configured client"))?;
+        if !known.token_hashes.is_empty() && !known.token_hashes.contains(&access::token_hash(token)) {
+            tracing::info!(client = id.as_str(), "a bearer token is not among those of its client");
+            return Err(unauthorized());
+        }
         if !claims.has_scope(scope) || !known.scopes.iter().any(|one| one == scope) {
             return Err(forbidden(format!("expected the scope {scope}")));
         }

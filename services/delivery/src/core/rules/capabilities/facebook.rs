@@ -49,7 +49,7 @@ pub(super) const TABLE: Capabilities = Capabilities {
     location: false,
     templates: false,
     quotes: true,
-    signals: true,
+    signals: &["typing", "read", "reaction"],
     receipts: &["delivered", "read"],
     window: PEOPLE,
     replies_max: None,

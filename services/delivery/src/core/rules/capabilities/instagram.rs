@@ -21,7 +21,7 @@ pub(super) const TABLE: Capabilities = Capabilities {
     location: false,
     templates: false,
     quotes: false,
-    signals: true,
+    signals: &["typing", "read", "reaction"],
     receipts: &["read"],
     window: PEOPLE,
     replies_max: None,

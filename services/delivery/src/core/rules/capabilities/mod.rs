@@ -126,8 +126,8 @@ pub struct Capabilities {
     pub templates: bool,
     /// A quoted message.
     pub quotes: bool,
-    /// Typing and read marks.
-    pub signals: bool,
+    /// Typing, read marks, reactions.
+    pub signals: &'static [&'static str],
     /// Receipts that come back.
     pub receipts: &'static [&'static str],
     /// The reply window.

@@ -16,7 +16,7 @@ pub(super) const TABLE: Capabilities = Capabilities {
     location: true,
     templates: true,
     quotes: true,
-    signals: false,
+    signals: &["typing", "read", "reaction"],
     receipts: &["sent", "delivered", "read", "failed"],
     window: Window::None,
     replies_max: None,

@@ -31,6 +31,7 @@ const ROWS: &[(&str, Cell)] = &[
     ("place", |c| if c.location { "yes".into() } else { "a link to a map".into() }),
     ("template", |c| yes(c.templates)),
     ("quote", |c| yes(c.quotes)),
+    ("signals out", |c| if c.signals.is_empty() { "none".into() } else { c.signals.join(", ") }),
     ("receipts", |c| c.receipts.join(", ")),
     ("window", |c| match c.window {
         Window::None => "none".into(),

@@ -13,7 +13,7 @@ pub(super) const TABLE: Capabilities = Capabilities {
     location: false,
     templates: false,
     quotes: false,
-    signals: false,
+    signals: &[],
     receipts: &["read"],
     window: Window::None,
     replies_max: Some(5),

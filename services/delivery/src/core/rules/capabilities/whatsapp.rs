@@ -43,7 +43,7 @@ pub(super) const TABLE: Capabilities = Capabilities {
     location: true,
     templates: true,
     quotes: true,
-    signals: true,
+    signals: &["typing", "read", "reaction"],
     receipts: &["sent", "delivered", "read", "failed"],
     window: Window::ThenTemplates,
     replies_max: None,

@@ -28,10 +28,12 @@ fn kind(effect: &Effect) -> String {
             | DeliveryEventKind::MediaStored(_)
             | DeliveryEventKind::Unknown(_) => event.kind.name().to_owned(),
         },
+        Effect::Quiet(event) => format!("quiet {}", event.kind.name()),
         Effect::Account(state) if state.paused => format!("account {} paused", state.breaker),
         Effect::Account(state) => format!("account {}", state.breaker),
         Effect::Send(_) => "send".into(),
         Effect::Copy(copy) => format!("copy {}", copy.key.1),
+        Effect::Signal(_) => "signal".into(),
         Effect::DeadLetter(_) => "dead letter".into(),
         Effect::Foreign(..) => "foreign".into(),
         Effect::OptedOut(told) => format!("opted_out {}", told.purpose),
