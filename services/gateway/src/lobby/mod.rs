@@ -210,10 +210,17 @@ impl Lobby {
             (Some(after), false) => Some(self.place(&session, after)?),
             (_, true) | (None, false) => None,
         };
-        self.make_durable(&decision).await.map_err(|error| not_durable(&error))?;
+        // first of all, so that the end of the former session does not end this connection
+        let sat = self.lock().seats.leave(chair.id);
+        if let Err(error) = self.make_durable(&decision).await {
+            if sat.is_some() {
+                // it may be closing by itself
+                let _ = chair.close.try_send(Closing::GoingAway);
+            }
+            return Err(not_durable(&error));
+        }
         {
             let mut inner = self.lock();
-            inner.seats.leave(chair.id);
             if decision.has_fresh_secret {
                 let (_, view) = session_view(&session, now);
                 inner.guests.apply(&Seen::Guest(Box::new(view)));
