@@ -1,7 +1,11 @@
 //! The contract of a channel, the same for all of them: what a strict provider does to us, and what
 //! comes of it. Real sockets both ways; no Kafka.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "a test reports by panicking")]
 
+#[path = "channels/bot.rs"]
+mod bot;
+#[path = "channels/bots.rs"]
+mod bots;
 #[path = "channels/house.rs"]
 mod house;
 #[path = "channels/side.rs"]

@@ -214,6 +214,8 @@ pub const TABLES: &[(&str, Partitions, &[&str])] = &[
             "consents",
             "parties",
             "media",
+            "bots",
+            "turns",
         ],
     ),
 ];

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use access::{Claims, Subject, TokenSecrets};
 use delivery::config::DeliverySettings;
+use delivery::core::bots::{BotCall, BotCallEnded, TurnFinished};
 use delivery::core::effect::{Effect, Send};
 use delivery::core::event::{CallEnded, ErrandEnded, Event};
 use delivery::core::media::{Copy, CopyEnded};
 use delivery::core::{Delivery, Policy};
 use delivery::outlets::Calls;
+use delivery::outlets::bots::BotCalls;
 use delivery::outlets::media::Fetcher;
 use ingest::acceptance::Acceptance;
 use ingest::intake::http::{Edge, Limits, router};
@@ -72,6 +74,9 @@ pub(crate) struct House {
     driver: TaskDriver<Delivery>,
     calls: Arc<Calls>,
     fetcher: Arc<Fetcher>,
+    bots: Arc<BotCalls>,
+    /// Bot turns that ended.
+    pub(crate) turned: Vec<TurnFinished>,
     pub(crate) media: Media,
     codec: Arc<Codec>,
     secret: KeySecret,
@@ -120,20 +125,25 @@ fn outlets(secret: &KeySecret, tokens: &TokenSecrets, store: &Path) -> (Calls, F
     (calls, fetcher, media)
 }
 
+/// What the shop shows to ingest.
+fn inbound_token(tokens: &TokenSecrets) -> String {
+    tokens.mint(&Claims {
+        tenant: TENANT.into(),
+        subject: Subject::Client("shop".into()),
+        scopes: vec!["inbound".into()],
+        supervisor: false,
+        expires_at_ms: None,
+        id: "t".into(),
+    })
+}
+
 impl House {
     pub(crate) async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let codec = Arc::new(Codec::offline(&topics()));
         let (secret, knowledge) = (KeySecret::new("a key secret of tests"), Knowledge::default());
         let tokens = TokenSecrets::parse("a token secret of tests").unwrap();
-        let token = tokens.mint(&Claims {
-            tenant: TENANT.into(),
-            subject: Subject::Client("shop".into()),
-            scopes: vec!["inbound".into()],
-            supervisor: false,
-            expires_at_ms: None,
-            id: "t".into(),
-        });
+        let token = inbound_token(&tokens);
         let ingest_registry = prometheus::Registry::new();
         let (calls, fetcher, media) = outlets(&secret, &tokens, &folder.path().join("media"));
         let (writes, inbox) = mpsc::unbounded_channel();
@@ -164,7 +174,7 @@ impl House {
         let ingest_url = format!("http://{}", listener.local_addr().unwrap());
         let routes = router(edge, &http);
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        let (calls, fetcher) = (Arc::new(calls), Arc::new(fetcher));
+        let (bots, calls, fetcher) = (Arc::new(calls.bots()), Arc::new(calls), Arc::new(fetcher));
         let driver = TaskDriver::new(Delivery { policy: Policy { copies_max: 4, ..Policy::default() } });
         Self {
             ingest_url,
@@ -179,6 +189,8 @@ impl House {
             driver,
             calls,
             fetcher,
+            bots,
+            turned: Vec::new(),
             media,
             codec,
             secret,
@@ -223,8 +235,14 @@ impl House {
         }
     }
 
-    fn key(&self, account: &str, channel: Channel, customer: &str) -> CustomerKey {
+    pub(crate) fn key(&self, account: &str, channel: Channel, customer: &str) -> CustomerKey {
         CustomerKey::derive(&self.secret, &TENANT.into(), channel.as_str(), &account.into(), customer)
+    }
+
+    /// Routing asks for something.
+    pub(crate) fn request(&mut self, request: &DeliveryRequest) {
+        let payload = self.codec.encode(DELIVERY_REQUESTS.name, request).unwrap();
+        self.feed(DELIVERY_REQUESTS.name, request.customer_key, &payload);
     }
 
     /// What ingest read of a customer's message, as threading lets it out; the message's id.
@@ -341,6 +359,8 @@ impl House {
                 Effect::Foreign(echo, _) => self.foreign.push(echo.content.text.unwrap_or_default()),
                 Effect::Send(send) | Effect::Signal(send) => self.call(*send),
                 Effect::Copy(copy) => self.copy(*copy),
+                Effect::CallBot(call) => self.call_bot(*call),
+                Effect::Turned(turned) => self.turned.push(*turned),
                 Effect::DeadLetter(one) => self.laid_aside.push(one.asked.added.message_id),
                 Effect::Quiet(_) | Effect::OptedOut(_) | Effect::Ignored(_) => {}
             }
@@ -355,6 +375,15 @@ impl House {
             // The house may have closed while the call was out.
             let ended = CallEnded { message_id, attempt_no, part_no, at: clock::now(), outcome };
             drop(ends.send(ErrandEnded::Send(ended)));
+        });
+    }
+
+    fn call_bot(&self, call: BotCall) {
+        let (bots, ends) = (Arc::clone(&self.bots), self.ends.clone());
+        tokio::spawn(async move {
+            let outcome = bots.call(&call, || true).await;
+            let (turn_id, try_no) = (call.asked.turn_id, call.try_no);
+            drop(ends.send(ErrandEnded::Bot(BotCallEnded { turn_id, try_no, at: clock::now(), outcome })));
         });
     }
 
@@ -395,6 +424,7 @@ impl House {
                     self.apply(match ended {
                         ErrandEnded::Send(ended) => Event::Called(ended),
                         ErrandEnded::Copy(ended) => Event::Copied(ended),
+                        ErrandEnded::Bot(ended) => Event::BotCalled(ended),
                     });
                     quiet = 0;
                 }

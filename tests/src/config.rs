@@ -29,6 +29,12 @@ pub fn test_seed() -> Option<u64> {
     std::env::var("WEFT_TEST_SEED").ok()?.parse().ok()
 }
 
+/// How many broken forms of each example are tried (`WEFT_FUZZ_ROUNDS`); none: as many as a test has time for.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn fuzz_rounds() -> Option<u64> {
+    std::env::var("WEFT_FUZZ_ROUNDS").ok()?.parse().ok()
+}
+
 /// The directory of this workspace's programs: `WEFT_RUN_BIN_DIR`, or where the running one lies, or
 /// one above for a test.
 ///

@@ -10,7 +10,7 @@ use crate::records::Channel;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
-    /// Platform family: `meta` or `x`.
+    /// Platform family: `meta`, `x` or `bot`.
     pub platform: Platform,
     /// Live app secrets; any may have signed.
     pub secrets: Vec<SecretRef>,
@@ -28,6 +28,8 @@ pub enum Platform {
     Meta,
     /// X.
     X,
+    /// Bots that answer later.
+    Bot,
 }
 
 /// One configured presence on a channel; its document's id is the account id.
@@ -50,6 +52,9 @@ pub struct ChannelAccount {
     pub endpoint: Option<String>,
     /// The queue that all its conversations go to.
     pub queue: String,
+    /// The bot that greets its customers, before the queue; null: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot: Option<String>,
     /// Minutes of window for this account, in place of the tenant's.
     #[serde(default)]
     pub window_minutes: Option<i64>,

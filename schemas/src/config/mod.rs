@@ -3,11 +3,13 @@
 //! Specs refuse unknown fields, so that a typing error is found by `weft apply` and not by a
 //! customer. Durations carry their unit in the name.
 
+mod bots;
 mod channels;
 mod outreach;
 mod routing;
 mod web;
 
+pub use bots::*;
 pub use channels::*;
 pub use outreach::*;
 pub use routing::*;
@@ -27,6 +29,8 @@ pub enum Entity {
     Tenant(Tenant),
     /// A webhook address.
     Endpoint(Endpoint),
+    /// A program that talks to customers.
+    Bot(Box<Bot>),
     /// A presence on a channel.
     ChannelAccount(Box<ChannelAccount>),
     /// A web site or an app from which guests write.
@@ -55,6 +59,7 @@ pub enum Entity {
 pub enum EntityKind {
     Tenant,
     Endpoint,
+    Bot,
     ChannelAccount,
     Deployment,
     Queue,
@@ -77,6 +82,7 @@ impl EntityKind {
         Self::Agent,
         Self::Queue,
         Self::Endpoint,
+        Self::Bot,
         Self::ChannelAccount,
         Self::Deployment,
         Self::Template,
@@ -89,6 +95,7 @@ impl EntityKind {
         match self {
             Self::Tenant => "Tenant",
             Self::Endpoint => "Endpoint",
+            Self::Bot => "Bot",
             Self::ChannelAccount => "ChannelAccount",
             Self::Deployment => "Deployment",
             Self::Queue => "Queue",
@@ -140,6 +147,7 @@ impl EntityKind {
         match self {
             Self::Tenant => schema_for!(Tenant),
             Self::Endpoint => schema_for!(Endpoint),
+            Self::Bot => schema_for!(Bot),
             Self::ChannelAccount => schema_for!(ChannelAccount),
             Self::Deployment => schema_for!(Deployment),
             Self::Queue => schema_for!(Queue),
@@ -158,6 +166,7 @@ impl Entity {
         Ok(match kind {
             EntityKind::Tenant => Self::Tenant(serde_json::from_str(spec)?),
             EntityKind::Endpoint => Self::Endpoint(serde_json::from_str(spec)?),
+            EntityKind::Bot => Self::Bot(serde_json::from_str(spec)?),
             EntityKind::ChannelAccount => Self::ChannelAccount(serde_json::from_str(spec)?),
             EntityKind::Deployment => Self::Deployment(serde_json::from_str(spec)?),
             EntityKind::Queue => Self::Queue(serde_json::from_str(spec)?),

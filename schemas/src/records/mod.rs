@@ -5,6 +5,7 @@
 //! `tests/schemas.rs` keeps both sides in step.
 #![expect(missing_docs, reason = "fields are documented once, in the .avsc beside each record")]
 
+mod bots;
 mod content;
 mod conversation;
 mod delivery;
@@ -17,6 +18,7 @@ mod routing;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use bots::*;
 pub use content::*;
 pub use conversation::*;
 pub use delivery::*;

@@ -213,6 +213,7 @@ fn typed(kind: EntityKind, text: &str) -> Result<Json, Error> {
         EntityKind::Agent => spec::<config::Agent>(text),
         EntityKind::Template => spec::<config::Template>(text),
         EntityKind::EntryPoint => spec::<config::EntryPoint>(text),
+        EntityKind::Bot => spec::<config::Bot>(text),
         EntityKind::ApiClient => spec::<config::ApiClient>(text),
         EntityKind::Skill | EntityKind::Language | EntityKind::WrapUpCode => spec::<config::Named>(text),
     }

@@ -33,6 +33,8 @@ telemetry::metrics! {
         provider_opt_outs: IntCounter = "delivery_provider_opt_outs_total" [],
         /// What somebody said elsewhere in our account's name.
         foreign_echoes: IntCounterVec = "delivery_foreign_echoes_total" ["channel"],
+        /// Bot turns by their end: answered, failed, timed_out.
+        bot_turns: IntCounterVec = "delivery_bot_turns_total" ["tenant", "bot", "outcome"],
         /// Attachments copied or given up, by outcome: stored, or the reason.
         media: IntCounterVec = "delivery_media_total" ["channel", "outcome"],
         /// Bytes of attachments copied.
@@ -73,7 +75,11 @@ impl Metrics {
             Effect::Foreign(echo, _) => self.foreign_echoes.with_label_values(&[echo.channel.as_str()]).inc(),
             Effect::OptedOut(_) => self.provider_opt_outs.inc(),
             Effect::Signal(send) => self.signals.with_label_values(&[send.channel.as_str()]).inc(),
-            Effect::Send(_) | Effect::Copy(_) | Effect::DeadLetter(_) => {}
+            Effect::Turned(turned) => {
+                let bot = turned.asked.bot.as_str();
+                self.bot_turns.with_label_values(&[turned.asked.tenant.as_str(), bot, turned.outcome]).inc();
+            }
+            Effect::Send(_) | Effect::Copy(_) | Effect::CallBot(_) | Effect::DeadLetter(_) => {}
         }
     }
 

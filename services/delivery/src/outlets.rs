@@ -1,25 +1,30 @@
 //! Effects to records, and claimed sends to calls.
 
 pub mod address;
+pub mod bots;
 pub mod channels;
 pub mod media;
 pub mod pace;
 pub mod performer;
 pub mod preview;
 pub mod secrets;
+mod signing;
 pub mod stored;
 
 use schemas::codec::Codec;
 use schemas::ids::{CommandId, EventId};
 use schemas::records::{
-    ConversationCommand, ConversationCommandKind, ConversationEvent, ConversationEventKind, DeadLetter, Record,
-    SendMessage, Sender, SenderKind, SetConsent, Unread,
+    ConversationCommand, ConversationCommandKind, ConversationEvent, ConversationEventKind, DeadLetter, DeliveryEvent,
+    DeliveryEventKind, OutsideResult, Record, RoutingCommand, RoutingCommandKind, RoutingTurnResult, SendMessage,
+    Sender, SenderKind, SetConsent, Unread,
 };
 use schemas::topics::{
-    CONVERSATION_COMMANDS, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS, Topic, dead_letter_topic,
+    CONVERSATION_COMMANDS, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS, ROUTING_COMMANDS, Topic,
+    dead_letter_topic,
 };
 use stream::{Outbox, Output};
 
+use crate::core::bots::TurnFinished;
 use crate::core::effect::{Effect, Errand, Exhaustion, OptedOut};
 use crate::core::event::{Asked, Echo};
 
@@ -35,6 +40,8 @@ pub fn speak(codec: &Codec, effect: Effect, out: &mut Outbox<Errand>) {
         }
         Effect::Send(send) | Effect::Signal(send) => out.request(Errand::Send(send)),
         Effect::Copy(copy) => out.request(Errand::Copy(copy)),
+        Effect::CallBot(call) => out.request(Errand::Bot(call)),
+        Effect::Turned(turned) => self::turned(codec, *turned, out),
         Effect::DeadLetter(exhaustion) => out.record(exhausted(codec, *exhaustion)),
         Effect::Foreign(echo, at) => {
             let command = foreign(*echo, at);
@@ -65,6 +72,46 @@ fn opt_out(told: OptedOut) -> ConversationCommand {
         conversation_id: None,
         kind: ConversationCommandKind::SetConsent(SetConsent { purpose, granted: false, source, proof: None }),
     }
+}
+
+/// How a bot's turn ended: for whoever watches, and for routing, which asked.
+fn turned(codec: &Codec, turned: TurnFinished, out: &mut Outbox<Errand>) {
+    let TurnFinished { asked, channel, tries, at, outcome, body } = turned;
+    let (turn_id, at) = (asked.turn_id.to_string(), at.as_ms());
+    let (body, outcome) = (Some(body), outcome.to_owned());
+    let event = DeliveryEvent {
+        event_id: EventId::derive(&["bot turn finished", &turn_id]),
+        tenant: asked.tenant.clone(),
+        occurred_at: at,
+        recorded_at: at,
+        message_id: asked.turn_id,
+        conversation_id: asked.conversation_id,
+        customer_key: asked.customer_key,
+        attempt_no: tries,
+        channel,
+        account_id: asked.account_id.unwrap_or_default(),
+        part_no: None,
+        parts: None,
+        kind: DeliveryEventKind::BotTurnFinished(OutsideResult {
+            turn_id: turn_id.clone(),
+            outcome: outcome.clone(),
+            body: body.clone(),
+        }),
+    };
+    out.record(output(codec, DELIVERY_EVENTS, event.customer_key.to_string(), &event));
+    let causes = ["bot turn finished", &turn_id, "command"];
+    let command = RoutingCommand {
+        event_id: EventId::derive(&causes),
+        tenant: asked.tenant,
+        occurred_at: at,
+        recorded_at: at,
+        command_id: CommandId::derive(&causes),
+        conversation_id: asked.conversation_id,
+        stint_id: asked.stint_id,
+        customer_key: Some(asked.customer_key),
+        kind: RoutingCommandKind::BotTurnFinished(RoutingTurnResult { turn_id, outcome, body }),
+    };
+    out.record(output(codec, ROUTING_COMMANDS, asked.routing_domain.to_string(), &command));
 }
 
 /// What somebody answered in the platform's own app, for threading to number (C3).

@@ -4,10 +4,11 @@ use schemas::codec::Codec;
 use schemas::ids::KeySecret;
 use schemas::topics::{
     CHANNEL_INBOUND, CONFIG_ENTITIES, CONVERSATION_COMMANDS, CONVERSATION_EVENTS, DELIVERY_ACCOUNTS, DELIVERY_EVENTS,
-    DELIVERY_REQUESTS, Topic,
+    DELIVERY_REQUESTS, ROUTING_COMMANDS, Topic,
 };
 use stream::{DeadLetter, InputRecord, Inputs, Outbox, Reject, Station, clock};
 
+use crate::core::bots::{BotCallEnded, BotOutcome, TurnPhase};
 use crate::core::effect::{Effect, Errand};
 use crate::core::event::{CallEnded, ErrandEnded, Event, Outcome};
 use crate::core::media::{CopyEnded, CopyOutcome, CopyPhase};
@@ -18,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::{intake, outlets};
 
 /// Every topic that delivery reads or writes.
-pub const TOPICS: [Topic; 7] = [
+pub const TOPICS: [Topic; 8] = [
     CONVERSATION_EVENTS,
     DELIVERY_REQUESTS,
     CHANNEL_INBOUND,
@@ -26,6 +27,7 @@ pub const TOPICS: [Topic; 7] = [
     DELIVERY_EVENTS,
     DELIVERY_ACCOUNTS,
     CONVERSATION_COMMANDS,
+    ROUTING_COMMANDS,
 ];
 
 /// Delivery as the runtime sees it.
@@ -74,6 +76,7 @@ impl Station for DeliveryStation {
         match outcome {
             ErrandEnded::Send(ended) => Event::Called(ended.clone()),
             ErrandEnded::Copy(ended) => Event::Copied(ended.clone()),
+            ErrandEnded::Bot(ended) => Event::BotCalled(ended.clone()),
         }
     }
 
@@ -91,7 +94,15 @@ impl Station for DeliveryStation {
         let out = state.all_wanted().filter(|(_, wanted)| wanted.phase == CopyPhase::Out);
         let copies =
             out.map(|(key, wanted)| CopyEnded { key: *key, attempt_no: wanted.tries, at, outcome: CopyOutcome::Lost });
-        lost.map(Event::Called).chain(copies.map(Event::Copied)).collect()
+        let turns = state.all_turns().filter(|(_, row)| row.phase == TurnPhase::Out);
+        let turns = turns.map(|(id, row)| BotCallEnded {
+            turn_id: *id,
+            try_no: row.tries,
+            at,
+            outcome: BotOutcome::Failed { reason: "restarted" },
+        });
+        let others = copies.map(Event::Copied).chain(turns.map(Event::BotCalled));
+        lost.map(Event::Called).chain(others).collect()
     }
 
     fn observe(&self, _: &str, states: &[&Deliveries]) {

@@ -310,6 +310,8 @@ impl World {
                 | Effect::Signal(_)
                 | Effect::Account(_)
                 | Effect::Copy(_)
+                | Effect::CallBot(_)
+                | Effect::Turned(_)
                 | Effect::DeadLetter(_)
                 | Effect::Foreign(..)
                 | Effect::OptedOut(_)

@@ -16,7 +16,7 @@ use stream::Output;
 use stream::clock::Stamp;
 use telemetry::TraceContext;
 
-use crate::core::{Arrival, Heard, Refusal, address};
+use crate::core::{Addressed, Arrival, Heard, Refusal, address};
 use crate::intake::knowledge::Knowledge;
 use crate::metrics::{Metrics, SERVICE};
 use crate::outlets::{Log, NotAppended};
@@ -101,6 +101,15 @@ impl NotDurable {
 impl Acceptance {
     /// The records of a request. `faults` is what the parser could not understand.
     pub fn prepare(&self, request: Request, heard: Vec<Heard>, faults: Vec<Fault>) -> Batch {
+        let directory = self.knowledge.now();
+        let addressed = heard.into_iter().map(|event| address(event, &request.arrival, &directory, &self.secret));
+        let addressed = addressed.collect();
+        drop(directory);
+        self.gather(request, addressed, faults)
+    }
+
+    /// The records of a request whose events are known already.
+    pub fn gather(&self, request: Request, addressed: Vec<Result<Addressed, Refusal>>, faults: Vec<Fault>) -> Batch {
         let digest = hex(&Sha256::digest(&request.body));
         let source = request.source.clone();
         let raw_id = EventId::derive(&[request.arrival.tenant.as_str(), source.as_str(), &digest]);
@@ -111,9 +120,8 @@ impl Acceptance {
             *batch.faults.entry(fault).or_default() += 1;
         }
         let mut keys = Vec::new();
-        for event in heard {
-            let addressed = address(event, &request.arrival, &self.knowledge.now(), &self.secret);
-            match addressed {
+        for one in addressed {
+            match one {
                 Ok(addressed) => {
                     keys.push(addressed.key);
                     batch.events.push(addressed.event);

@@ -74,7 +74,7 @@ impl Metrics {
         match effect {
             Effect::Event(event) => self.count_event(event),
             Effect::Repeated => self.counters.duplicates.with_label_values(&["routing"]).inc(),
-            Effect::Command(_) | Effect::View(_) | Effect::Gone(_) => {}
+            Effect::Command(_) | Effect::Ask(_) | Effect::View(_) | Effect::Gone(_) => {}
         }
     }
 

@@ -5,7 +5,9 @@ use std::convert::Infallible;
 use schemas::codec::Codec;
 use schemas::ids::TenantId;
 use schemas::records::{DeadLetter, Record, RoutingView, RoutingViewKind, Unread};
-use schemas::topics::{CONVERSATION_COMMANDS, ROUTING_EVENTS, ROUTING_VIEWS, Topic, dead_letter_topic};
+use schemas::topics::{
+    CONVERSATION_COMMANDS, DELIVERY_REQUESTS, ROUTING_EVENTS, ROUTING_VIEWS, Topic, dead_letter_topic,
+};
 use stream::{Outbox, Output};
 
 use crate::core::effect::{Effect, Subject};
@@ -16,6 +18,9 @@ pub fn speak(codec: &Codec, effect: Effect, out: &mut Outbox<Infallible>) {
         Effect::Event(event) => out.record(output(codec, ROUTING_EVENTS, event.tenant.to_string(), &*event)),
         Effect::Command(command) => {
             out.record(output(codec, CONVERSATION_COMMANDS, command.customer_key.to_string(), &*command));
+        }
+        Effect::Ask(request) => {
+            out.record(output(codec, DELIVERY_REQUESTS, request.customer_key.to_string(), &*request));
         }
         Effect::View(view) => out.record(output(codec, ROUTING_VIEWS, key_of(&view), &*view)),
         Effect::Gone(Subject { tenant, kind, id }) => {

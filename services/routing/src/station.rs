@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use schemas::codec::Codec;
-use schemas::topics::{CONFIG_ENTITIES, CONVERSATION_COMMANDS, ROUTING_COMMANDS, ROUTING_EVENTS, ROUTING_VIEWS, Topic};
+use schemas::topics::{
+    CONFIG_ENTITIES, CONVERSATION_COMMANDS, DELIVERY_REQUESTS, ROUTING_COMMANDS, ROUTING_EVENTS, ROUTING_VIEWS, Topic,
+};
 use stream::{DeadLetter, InputRecord, Inputs, Outbox, Reject, Station};
 
 use crate::core::Routing;
@@ -14,8 +16,8 @@ use crate::metrics::Metrics;
 use crate::{intake, outlets};
 
 /// Every topic that routing reads or writes.
-pub const TOPICS: [Topic; 5] =
-    [ROUTING_COMMANDS, CONFIG_ENTITIES, ROUTING_EVENTS, ROUTING_VIEWS, CONVERSATION_COMMANDS];
+pub const TOPICS: [Topic; 6] =
+    [ROUTING_COMMANDS, CONFIG_ENTITIES, ROUTING_EVENTS, ROUTING_VIEWS, CONVERSATION_COMMANDS, DELIVERY_REQUESTS];
 
 /// Routing as the runtime sees it.
 pub struct RoutingStation {

@@ -3,7 +3,7 @@
 mod web;
 
 use schemas::config::{
-    Agent, ApiClient, ChannelAccount, Endpoint, Entity, EntryPoint, Platform, Queue, Template, Tenant,
+    Agent, ApiClient, Bot, ChannelAccount, Endpoint, Entity, EntryPoint, Platform, Queue, Template, Tenant,
 };
 use schemas::records::Channel;
 use serde_saphyr::Location;
@@ -54,6 +54,7 @@ pub(super) fn problems(document: &Document) -> Vec<Problem> {
     let found: Vec<(Vec<&str>, String)> = match &document.entity {
         Entity::Tenant(tenant) => of_tenant(tenant),
         Entity::Endpoint(endpoint) => of_endpoint(endpoint),
+        Entity::Bot(bot) => of_bot(bot),
         Entity::ChannelAccount(account) => of_account(account),
         Entity::Deployment(deployment) => web::of_deployment(deployment),
         Entity::Queue(queue) => of_queue(queue),
@@ -90,6 +91,22 @@ fn of_endpoint(endpoint: &Endpoint) -> Found<'_> {
     }
     if endpoint.platform == Platform::Meta && endpoint.verify_token.is_none() {
         found.push((vec!["platform"], "a Meta endpoint needs verify_token for its handshake".to_owned()));
+    }
+    found
+}
+
+fn of_bot(bot: &Bot) -> Found<'_> {
+    let mut found = Vec::new();
+    if bot.secrets.is_empty() {
+        found.push((vec!["secrets"], "expected at least one signing secret, found none".to_owned()));
+    }
+    if reqwest::Url::parse(&bot.url).is_err() {
+        found.push((vec!["url"], "expected an address such as https://host/path".to_owned()));
+    }
+    for (path, value) in [("timeout_ms", bot.timeout_ms), ("turns_max", bot.turns_max)] {
+        if value < 1 {
+            found.push((vec![path], format!("expected 1 or more, found {value}")));
+        }
     }
     found
 }

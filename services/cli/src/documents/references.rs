@@ -62,6 +62,12 @@ fn references(tenant: &str, entity: &Entity) -> Vec<Reference> {
             all.push((EntityKind::Queue, account.queue.clone(), vec!["queue".into()]));
             let endpoint = account.endpoint.iter();
             all.extend(endpoint.map(|id| (EntityKind::Endpoint, id.clone(), vec!["endpoint".into()])));
+            let bot = account.bot.iter();
+            all.extend(bot.map(|id| (EntityKind::Bot, id.clone(), vec!["bot".into()])));
+        }
+        Entity::Bot(bot) => {
+            let endpoint = bot.endpoint.iter();
+            all.extend(endpoint.map(|id| (EntityKind::Endpoint, id.clone(), vec!["endpoint".into()])));
         }
         Entity::Deployment(deployment) => {
             all.push((EntityKind::ChannelAccount, deployment.account.clone(), vec!["account".into()]));

@@ -3,6 +3,7 @@
 use schemas::ids::{AttemptId, MessageId};
 use schemas::records::{AccountState, Channel, Customer, DeliveryEvent, Millis, SenderKind};
 
+use super::bots::{BotCall, TurnFinished};
 use super::event::{AccountKey, Asked, Echo, Route};
 use super::media::Copy;
 use super::rendering::Part;
@@ -23,6 +24,10 @@ pub enum Effect {
     Copy(Box<Copy>),
     /// Call the provider once, whatever comes of it.
     Signal(Box<Send>),
+    /// Ask a bot.
+    CallBot(Box<BotCall>),
+    /// Say how a bot's turn ended, to whoever asked.
+    Turned(Box<TurnFinished>),
     /// Lay the record that asked aside, for somebody to send it again.
     DeadLetter(Box<Exhaustion>),
     /// Tell threading what somebody answered elsewhere; decided at.
@@ -40,6 +45,8 @@ pub enum Errand {
     Send(Box<Send>),
     /// Fetch something and keep it.
     Copy(Box<Copy>),
+    /// Ask a bot.
+    Bot(Box<BotCall>),
 }
 
 /// One committed attempt, with all that the call needs.

@@ -7,6 +7,7 @@ use schemas::records::{
 use serde::{Deserialize, Serialize};
 use stream::{Tick, Timestamp};
 
+use super::bots::{Bot, BotCallEnded, BotKey, CalledBack, TurnAsked};
 use super::media::{CopyAsked, CopyEnded, Received};
 use super::notice::Notice;
 use super::rows::Breaker;
@@ -55,6 +56,14 @@ pub enum Event {
     Signalled(Box<Signalled>),
     /// An operator wants something to leave once more.
     Resend(Box<Asked>, Again),
+    /// A bot was configured, changed or removed.
+    BotConfigured(BotKey, Option<Box<Bot>>),
+    /// Routing asks for a bot's turn.
+    TurnAsked(Box<TurnAsked>),
+    /// What came of a call of a bot.
+    BotCalled(BotCallEnded),
+    /// A bot answered by itself.
+    CalledBack(CalledBack),
 }
 
 impl From<Tick> for Event {
@@ -218,6 +227,8 @@ pub enum ErrandEnded {
     Send(CallEnded),
     /// Of a copy.
     Copy(CopyEnded),
+    /// Of a call of a bot.
+    Bot(BotCallEnded),
 }
 
 /// The end of one call.

@@ -4,6 +4,7 @@
 //! leave is *ready*; its account admits ready lanes one by one. Every change of a message ends in
 //! [`rules::order::turn`], which finds the lane's next step and its next deadline.
 
+pub mod bots;
 pub mod effect;
 pub mod event;
 pub mod media;
@@ -65,6 +66,10 @@ impl Machine for Delivery {
             }
             Event::CopyAsked(asked) => rules::media::asked(&mut step, &asked),
             Event::Copied(ended) => rules::media::ended(&mut step, ended),
+            Event::BotConfigured(key, bot) => rules::bots::configured(&mut step, key, bot.map(|bot| *bot)),
+            Event::TurnAsked(asked) => rules::bots::asked(&mut step, *asked),
+            Event::BotCalled(ended) => rules::bots::ended(&mut step, ended),
+            Event::CalledBack(called) => rules::bots::called_back(&mut step, called),
             Event::Heard(heard) => rules::replies::heard(&mut step, heard),
             Event::Consented(customer, told) => rules::consent::changed(&mut step, customer, told),
             Event::Wrote(customer) => rules::consent::wrote(&mut step, customer),

@@ -1,5 +1,6 @@
 //! What one partition remembers: its tables, and the indexes that follow from them.
 
+mod bots;
 mod checks;
 mod media;
 mod remembered;
@@ -8,6 +9,7 @@ use schemas::ids::{CustomerKey, MessageId};
 use schemas::records::Customer;
 use stream::{Derived, Index, Scope, State, Stored, Table, Timestamp};
 
+use super::bots::{Bot, BotKey, TurnRow};
 use super::event::{Account, AccountKey};
 use super::media::{CopyKey, Wanted};
 use super::rows::{
@@ -27,6 +29,8 @@ pub struct Deliveries {
     consents: Table<CustomerKey, Consent>,
     parties: Table<CustomerKey, Customer>,
     media: Table<CopyKey, Wanted>,
+    bots: Table<BotKey, Bot>,
+    turns: Table<MessageId, TurnRow>,
     /// Open messages in lane order.
     queue: Index<(CustomerKey, u64, MessageId)>,
     /// Committed calls by account.
@@ -55,6 +59,8 @@ pub struct Deliveries {
     copies_ready: Index<(Timestamp, CopyKey)>,
     /// Copies being fetched.
     copies_out: Index<CopyKey>,
+    /// Bot turns by what is due next.
+    turns_due: Index<(Timestamp, MessageId)>,
 }
 
 impl Default for Deliveries {
@@ -70,6 +76,8 @@ impl Default for Deliveries {
             consents: Table::new("consents"),
             parties: Table::new("parties"),
             media: Table::new("media"),
+            bots: Table::new("bots"),
+            turns: Table::new("turns"),
             queue: Index::new(),
             claims: Index::new(),
             wakes: Index::new(),
@@ -84,6 +92,7 @@ impl Default for Deliveries {
             copies_due: Index::new(),
             copies_ready: Index::new(),
             copies_out: Index::new(),
+            turns_due: Index::new(),
         }
     }
 }
@@ -295,6 +304,7 @@ impl Deliveries {
             self.forget_early.first().map(|(at, _)| *at),
             self.forget_replies.first().map(|(at, _)| *at),
             self.copies_due.first().map(|(at, _)| *at),
+            self.turns_due.first().map(|(at, _)| *at),
         ];
         firsts.into_iter().flatten().min()
     }
@@ -328,6 +338,8 @@ impl State for Deliveries {
             &mut self.consents,
             &mut self.parties,
             &mut self.media,
+            &mut self.bots,
+            &mut self.turns,
         ]
     }
 
@@ -347,6 +359,7 @@ impl State for Deliveries {
             &mut self.copies_due,
             &mut self.copies_ready,
             &mut self.copies_out,
+            &mut self.turns_due,
         ]
     }
 
@@ -389,6 +402,7 @@ impl State for Deliveries {
             self.forget_early.insert((early.forget_at, key.clone()));
         }
         self.rebuild_media();
+        self.rebuild_turns();
     }
 
     fn check(&self, scope: Scope) -> Result<(), String> {
@@ -407,7 +421,8 @@ impl State for Deliveries {
                 self.customers.iter().try_for_each(|(customer, lane)| self.check_lane(*customer, lane))?;
                 self.accounts.iter().try_for_each(|(key, health)| self.check_health(key, health))?;
                 self.check_indexes()?;
-                self.check_media()
+                self.check_media()?;
+                self.check_turns()
             }
         }
     }

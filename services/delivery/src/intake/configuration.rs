@@ -1,28 +1,54 @@
-//! `config.entities`: channel accounts.
+//! `config.entities`: channel accounts and bots.
 
 use schemas::codec::Codec;
-use schemas::config::{ChannelAccount, Entity, EntityKind, OnAmbiguous, SecretRef};
-use schemas::ids::AccountId;
+use schemas::config::{BotDialect, ChannelAccount, Entity, EntityKind, OnAmbiguous, SecretRef};
+use schemas::ids::{AccountId, TenantId};
 use schemas::records::ConfigEntity;
 use stream::{InputRecord, Reject};
 
+use crate::core::bots::{Bot, Dialect};
 use crate::core::event::{Account, AccountKey, Event, OAuth1, Route, SecretPlace, WhenUnknown};
 
 const TIMEOUT_MS: i64 = 10_000;
 
 pub(super) fn read(codec: &Codec, record: &InputRecord<'_>) -> Result<Option<Event>, Reject> {
-    let Some(key) = account(record)? else { return Ok(None) };
-    if record.payload.is_none() {
-        return Ok(Some(Event::Configured(key, None)));
-    }
-    let entity: ConfigEntity = super::decode(codec, record)?;
-    match Entity::from_json(EntityKind::ChannelAccount, &entity.body) {
-        Ok(Entity::ChannelAccount(spec)) => {
-            let account = translate(&key.account, *spec)?;
-            Ok(Some(Event::Configured(key, Some(Box::new(account)))))
+    let Some((tenant, kind, id)) = subject(record)? else { return Ok(None) };
+    let entity = match record.payload {
+        Some(_) => {
+            let entity: ConfigEntity = super::decode(codec, record)?;
+            Some(Entity::from_json(kind, &entity.body).map_err(|error| bad(format!("{}: {error}", kind.as_str())))?)
         }
-        Ok(_) => Ok(None),
-        Err(error) => Err(bad(format!("ChannelAccount: {error}"))),
+        None => None,
+    };
+    Ok(match (kind, entity) {
+        (EntityKind::ChannelAccount, Some(Entity::ChannelAccount(spec))) => {
+            let key = AccountKey { tenant, account: id.into() };
+            let account = translate(&key.account, *spec)?;
+            Some(Event::Configured(key, Some(Box::new(account))))
+        }
+        (EntityKind::ChannelAccount, None) => Some(Event::Configured(AccountKey { tenant, account: id.into() }, None)),
+        (EntityKind::Bot, Some(Entity::Bot(spec))) => {
+            Some(Event::BotConfigured((tenant, id.to_owned()), Some(Box::new(bot(id, *spec)))))
+        }
+        (EntityKind::Bot, None) => Some(Event::BotConfigured((tenant, id.to_owned()), None)),
+        _ => None,
+    })
+}
+
+fn bot(id: &str, spec: schemas::config::Bot) -> Bot {
+    let dialect = match spec.dialect {
+        BotDialect::Weft => Dialect::Weft,
+        BotDialect::GenesysBotConnector => Dialect::Genesys {
+            bot_id: spec.bot_id.unwrap_or_else(|| id.to_owned()),
+            bot_version: spec.bot_version.unwrap_or_else(|| "1".to_owned()),
+        },
+    };
+    Bot {
+        url: spec.url,
+        dialect,
+        secrets: spec.secrets.into_iter().map(place).collect(),
+        access_token: spec.access_token.map(place),
+        endpoint: spec.endpoint,
     }
 }
 
@@ -30,15 +56,16 @@ fn bad(detail: String) -> Reject {
     Reject::new("bad_configuration", detail)
 }
 
-/// The account that the key `tenant/ChannelAccount/id` names; none for other kinds.
-fn account(record: &InputRecord<'_>) -> Result<Option<AccountKey>, Reject> {
+/// What the key `tenant/Kind/id` names, of the kinds that delivery uses.
+fn subject<'a>(record: &InputRecord<'a>) -> Result<Option<(TenantId, EntityKind, &'a str)>, Reject> {
     let key = record.key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
     let mut parts = key.splitn(3, '/');
     let (Some(tenant), Some(kind), Some(id)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Reject::new("wrong_key", format!("expected tenant/Kind/id, found {key:?}")));
     };
-    let is_account = EntityKind::from_name(kind) == Some(EntityKind::ChannelAccount);
-    Ok(is_account.then(|| AccountKey { tenant: tenant.into(), account: id.into() }))
+    let kind = EntityKind::from_name(kind);
+    let used = kind.filter(|kind| matches!(kind, EntityKind::ChannelAccount | EntityKind::Bot));
+    Ok(used.map(|kind| (tenant.into(), kind, id)))
 }
 
 fn translate(id: &AccountId, spec: ChannelAccount) -> Result<Account, Reject> {

@@ -1,15 +1,17 @@
 //! `channel.inbound`: receipts and echoes of our messages; whatever opens a reply window.
 
 use schemas::ids::{KeySecret, MessageId, OutwardId};
-use schemas::records::{InboundEcho, InboundEvent, InboundKind, InboundReceipt};
+use schemas::records::{BotAnswer, InboundBotTurnResult, InboundEcho, InboundEvent, InboundKind, InboundReceipt};
 use stream::Reject;
 
+use crate::core::bots::CalledBack;
 use crate::core::event::{AccountKey, Echo, Event, Heard, Receipt};
 
 pub(super) fn read(secret: &KeySecret, event: InboundEvent) -> Result<Option<Event>, Reject> {
     match &event.kind {
         InboundKind::Receipt(receipt) => receipt_of(secret, &event, receipt.clone()).map(Some),
         InboundKind::Echo(echo) => echo_of(secret, &event, echo),
+        InboundKind::BotTurnResult(result) => Ok(called_back(&event, result)),
         InboundKind::Message(_) | InboundKind::Postback(_) => Ok(heard(&event, true)),
         InboundKind::Reaction(_)
         | InboundKind::Edit(_)
@@ -21,10 +23,17 @@ pub(super) fn read(secret: &KeySecret, event: InboundEvent) -> Result<Option<Eve
         | InboundKind::Referral(_)
         | InboundKind::Handover(_)
         | InboundKind::AccountEvent(_)
-        | InboundKind::BotTurnResult(_)
         | InboundKind::Unsupported(_)
         | InboundKind::Unknown(_) => Ok(heard(&event, false)),
     }
+}
+
+/// A bot's own word; ingest has checked who signed it and that the turn is one of ours.
+fn called_back(event: &InboundEvent, result: &InboundBotTurnResult) -> Option<Event> {
+    let turn_id = result.turn_id.parse().ok()?;
+    let answer = result.body.as_deref().and_then(|body| BotAnswer::read(body.as_bytes()).ok());
+    let body = answer.map(|answer| answer.to_json());
+    Some(Event::CalledBack(CalledBack { tenant: event.tenant.clone(), turn_id, body }))
 }
 
 fn heard(event: &InboundEvent, wrote: bool) -> Option<Event> {

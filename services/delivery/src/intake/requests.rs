@@ -5,6 +5,7 @@ use schemas::records::{ConversationEvent, Customer, DeliveryRequest, DeliveryReq
 use stream::{InputRecord, Reject};
 
 use super::messages;
+use crate::core::bots::TurnAsked;
 use crate::core::event::{Again, Event};
 use crate::core::media::CopyAsked;
 
@@ -16,7 +17,23 @@ pub(super) fn read(codec: &Codec, record: &InputRecord<'_>, request: DeliveryReq
             Ok(Some(Event::CopyAsked(CopyAsked { tenant: request.tenant, key })))
         }
         DeliveryRequestKind::Resend(resend) => resend_of(codec, record, resend),
-        DeliveryRequestKind::BotTurn(_) | DeliveryRequestKind::DataAction(_) | DeliveryRequestKind::Unknown(_) => {
+        DeliveryRequestKind::BotTurn(turn) => {
+            let turn_id = turn.turn_id.parse();
+            let turn_id = turn_id.map_err(|_| Reject::new("unsupported_request", "turn_id: expected a UUID"))?;
+            Ok(Some(Event::TurnAsked(Box::new(TurnAsked {
+                turn_id,
+                tenant: request.tenant,
+                routing_domain: request.routing_domain,
+                customer_key: request.customer_key,
+                conversation_id: request.conversation_id,
+                stint_id: request.stint_id,
+                account_id: request.account_id,
+                bot: turn.name,
+                body: turn.body,
+                timeout_ms: turn.timeout_ms,
+            }))))
+        }
+        DeliveryRequestKind::DataAction(_) | DeliveryRequestKind::Unknown(_) => {
             let detail = format!("this build performs no {}", request.kind.name());
             Err(Reject::new("unsupported_request", detail))
         }

@@ -15,12 +15,14 @@ use stream::{Reply, Timestamp};
 use tokio::runtime::Handle;
 
 use super::address::Addresses;
+use super::bots::BotCalls;
 use super::channels::{self, Desk, HttpAnswer};
 use super::media::Fetcher;
 use super::pace::{Pace, Rate};
 use super::secrets::Secrets;
 use super::stored;
 use crate::config::{Config, DeliverySettings};
+use crate::core::bots::{BotCall, BotCallEnded};
 use crate::core::effect::{Errand, Send};
 use crate::core::event::{CallEnded, ErrandEnded, Outcome, SecretPlace};
 use crate::core::media::{Copy, CopyEnded, CopyOutcome};
@@ -68,6 +70,12 @@ impl Calls {
             .build()?;
         let pace = Pace::new(settings.account_rate_share);
         Ok(Self { http, addresses, secrets: Arc::default(), links: None, pace, key_secret, metrics })
+    }
+
+    /// Who calls bots, by the same rules.
+    pub fn bots(&self) -> BotCalls {
+        let (http, addresses) = (self.http.clone(), self.addresses.clone());
+        BotCalls { http, addresses, secrets: Arc::clone(&self.secrets), key_secret: self.key_secret.clone() }
     }
 
     /// Makes one call, if it may still be made; `owned` is asked last before it.
@@ -191,13 +199,15 @@ pub(super) fn retry_after_ms(text: &str, now: Timestamp) -> Option<i64> {
 pub struct Performer {
     calls: Arc<Calls>,
     fetcher: Option<Arc<Fetcher>>,
+    bots: Arc<BotCalls>,
     runtime: Handle,
 }
 
 impl Performer {
     /// Runs its calls on this runtime; without a fetcher no media are kept.
     pub fn new(calls: Calls, fetcher: Option<Fetcher>, runtime: Handle) -> Self {
-        Self { calls: Arc::new(calls), fetcher: fetcher.map(Arc::new), runtime }
+        let bots = Arc::new(calls.bots());
+        Self { calls: Arc::new(calls), fetcher: fetcher.map(Arc::new), bots, runtime }
     }
 
     /// As configured, on the present runtime.
@@ -228,6 +238,15 @@ impl Performer {
         });
     }
 
+    fn call_bot(&self, call: Box<BotCall>, reply: Reply<ErrandEnded>) {
+        let bots = Arc::clone(&self.bots);
+        self.runtime.spawn(async move {
+            let outcome = bots.call(&call, || reply.owned()).await;
+            let (turn_id, try_no) = (call.asked.turn_id, call.try_no);
+            reply.send(ErrandEnded::Bot(BotCallEnded { turn_id, try_no, at: clock::now(), outcome }));
+        });
+    }
+
     fn copy(&self, copy: Box<Copy>, reply: Reply<ErrandEnded>) {
         let fetcher = self.fetcher.clone();
         self.runtime.spawn(async move {
@@ -246,6 +265,7 @@ impl stream::Performer<DeliveryStation> for Performer {
         match errand {
             Errand::Send(send) => self.send(send, reply),
             Errand::Copy(copy) => self.copy(copy, reply),
+            Errand::Bot(call) => self.call_bot(call, reply),
         }
     }
 }

@@ -48,6 +48,17 @@ pub enum News {
         /// Why, if it went wrong.
         reason: Option<String>,
     },
+    /// There is a copy of an attachment of a message.
+    Media {
+        /// Where.
+        conversation: ConversationId,
+        /// Which message.
+        message: MessageId,
+        /// Which attachment, from 0.
+        attachment_no: i64,
+        /// The copy's reference.
+        stored_ref: String,
+    },
     /// Their own state changed.
     Presence {
         /// What they say.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemas::ids::{CustomerKey, MessageId};
 use schemas::records::{
     Content, ConversationEvent, ConversationEventKind, ConversationView, DeliveryEvent, DeliveryEventKind, Direction,
-    MessageAdded, Millis, Sender, SenderKind,
+    MediaStored, MessageAdded, Millis, Sender, SenderKind,
 };
 
 use super::{AgentRef, Desk, Effect, News, Outcome};
@@ -171,6 +171,9 @@ impl Desk {
     }
 
     pub(super) fn delivery_event(&mut self, event: &DeliveryEvent) -> Vec<Effect> {
+        if let DeliveryEventKind::MediaStored(stored) = &event.kind {
+            return self.media_stored(event, stored);
+        }
         let Some((state, reason)) = delivery_state(&event.kind) else { return Vec::new() };
         let by_customer = || self.by_customer.get(&event.customer_key).map(|(_, conversation)| *conversation);
         let Some(conversation) = event.conversation_id.or_else(by_customer) else { return Vec::new() };
@@ -180,6 +183,28 @@ impl Desk {
         let Some(agent) = owner.filter(|_| moves) else { return Vec::new() };
         let to = AgentRef { tenant: key.0, agent };
         vec![Effect::Tell { to, news: News::Delivery { message: event.message_id, conversation, state, reason } }]
+    }
+
+    /// The message as it is remembered, and whoever has it, learn of the copy.
+    fn media_stored(&mut self, event: &DeliveryEvent, stored: &MediaStored) -> Vec<Effect> {
+        let Some(conversation) = event.conversation_id else { return Vec::new() };
+        let key = (event.tenant.clone(), conversation);
+        let messages = self.talks.get_mut(&key).map(|talk| &mut talk.messages);
+        let said = messages.and_then(|all| all.iter_mut().find(|said| said.message_id == event.message_id));
+        let place = usize::try_from(stored.attachment_no).ok();
+        let Some((said, place)) = said.zip(place) else { return Vec::new() };
+        let Some(attachment) = Arc::make_mut(said).content.attachments.get_mut(place) else { return Vec::new() };
+        attachment.stored_ref = Some(stored.stored_ref.clone());
+        attachment.size_bytes = Some(stored.size_bytes);
+        let news = News::Media {
+            conversation,
+            message: event.message_id,
+            attachment_no: stored.attachment_no,
+            stored_ref: stored.stored_ref.clone(),
+        };
+        let owner = self.work.get(&key).and_then(|work| work.agent_id.clone());
+        let to = owner.map(|agent| AgentRef { tenant: key.0, agent });
+        to.map(|to| Effect::Tell { to, news }).into_iter().collect()
     }
 
     fn tell_owner(&self, event: &ConversationEvent, news: News) -> Vec<Effect> {

@@ -137,6 +137,7 @@ fn kinds(effects: &[Effect]) -> Vec<String> {
                 News::Message(..) => "message",
                 News::Delivery { state, .. } => state.as_str(),
                 News::Presence { .. } => "presence",
+                News::Media { .. } => "media",
                 News::Typing { .. } => "typing",
             };
             format!("{} {news}", to.agent)

@@ -57,6 +57,12 @@ pub enum Frame<'a> {
         conversation_id: ConversationId,
         sender: &'a Sender,
     },
+    Media {
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        attachment_no: i64,
+        stored_ref: &'a str,
+    },
     Transcript {
         id: Option<&'a str>,
         conversation_id: ConversationId,
@@ -130,6 +136,12 @@ impl<'a> Frame<'a> {
             News::Presence { presence, secondary, routing_status } => {
                 Self::Presence { presence: *presence, secondary: secondary.as_deref(), routing_status: *routing_status }
             }
+            News::Media { conversation, message, attachment_no, stored_ref } => Self::Media {
+                conversation_id: *conversation,
+                message_id: *message,
+                attachment_no: *attachment_no,
+                stored_ref,
+            },
             News::Typing { conversation, sender } => Self::Typing { conversation_id: *conversation, sender },
         }
     }
@@ -146,6 +158,7 @@ impl<'a> Frame<'a> {
             Self::Delivery { .. } => "delivery",
             Self::Presence { .. } => "presence",
             Self::Typing { .. } => "typing",
+            Self::Media { .. } => "media",
             Self::Transcript { .. } => "transcript",
             Self::Pong {} => "pong",
             Self::Error { .. } => "error",

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use schemas::ids::{AgentId, CommandId, ConversationId, QueueId, TenantId};
+use schemas::ids::{AgentId, CommandId, ConversationId, CustomerKey, QueueId, TenantId};
 use schemas::records::{QueueView, WorkView};
 use serde_json::{Value, json};
 use stream::clock::{self, Stamp};
@@ -272,6 +272,13 @@ impl Hub {
         let (work, talk) = inner.desk.conversation_of(who, id)?;
         let view = talk.and_then(|talk| talk.view.as_ref());
         (work.is_some() || view.is_some()).then(|| json!({ "conversation_id": id, "work": work, "conversation": view }))
+    }
+
+    /// With whom a conversation is; none if the asker may not see it, or it is no longer remembered.
+    pub fn customer_of(&self, who: &Who, id: ConversationId) -> Option<CustomerKey> {
+        let inner = self.lock();
+        let (work, talk) = inner.desk.conversation_of(who, id)?;
+        work.map(|work| work.customer_key).or_else(|| talk.map(|talk| talk.customer))
     }
 
     /// Messages of a conversation, oldest first: the live part from memory, older ones from

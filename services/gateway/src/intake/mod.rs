@@ -59,6 +59,7 @@ pub fn router(edge: Edge, http: &HttpMetrics) -> Router {
         .route("/api/v1/conversations/{id}/disconnect", post(rest::disconnect))
         .route("/api/v1/conversations/{id}/wrap-up", post(rest::wrap_up))
         .route("/api/v1/queues/{id}/activity", get(rest::queue_activity))
+        .route("/api/v1/conversations/{id}/media/{*object}", get(rest::media))
         .route("/media/{*object}", get(media::download).put(media::upload).options(media::options))
         .method_not_allowed_fallback(rest::method_not_allowed)
         .fallback(rest::not_found)

@@ -130,6 +130,7 @@ fn entity(codec: &Codec, key: Option<&str>, payload: Option<&[u8]>) -> Result<Op
         | EntityKind::WrapUpCode
         | EntityKind::Template
         | EntityKind::EntryPoint
+        | EntityKind::Bot
         | EntityKind::ApiClient => None,
     })
 }

@@ -6,9 +6,12 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use objects::ObjectRef;
 use schemas::ids::{ConversationId, QueueId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+use stream::clock;
 
 use super::Edge;
 use super::ask::{self, Invalid, MessageBody, PresenceBody, WrapUpBody};
@@ -71,6 +74,25 @@ pub async fn messages(
         answer.extend(transcript);
     }
     Ok(Json(answer))
+}
+
+/// `GET conversations/{id}/media/{object}`: an address under which a file of this conversation's customer
+/// can be had for a while.
+pub async fn media(
+    State(edge): State<Edge>,
+    bearer: Bearer,
+    Path((id, object)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    let id = conversation_id(&id)?;
+    let customer = edge.hub.customer_of(&bearer.who, id).ok_or_else(unknown_conversation)?;
+    let (tenant, owner) = (bearer.who.agent.tenant.as_str(), customer.to_string());
+    let object = ObjectRef::parse(&object).ok().filter(|object| object.is_of(tenant, &owner));
+    let found = object.zip(edge.media.as_ref());
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, "unknown_object", "there is no such file for you");
+    let (object, media) = found.ok_or_else(unknown)?;
+    let now_s = clock::now().as_ms().div_euclid(1_000);
+    let url = media.links.download(&object, None, now_s);
+    Ok(Json(json!({ "url": url, "expires_at": (now_s + media.settings.url_ttl_s) * 1_000 })))
 }
 
 /// `POST conversations/{id}/messages`; needs `Idempotency-Key`.

@@ -21,8 +21,9 @@ use objects::Media;
 use schemas::codec::Codec;
 use schemas::ids::{CommandId, ConversationId, CustomerKey, EventId, KeySecret, MessageId};
 use schemas::records::{
-    Channel, Content, ConversationCommand, ConversationEvent, ConversationEventKind, Direction, MessageAdded,
-    RoutingCommand, RoutingCommandKind, RoutingEvent, RoutingEventKind, WorkState, WorkView,
+    Attachment, Channel, Content, ConversationCommand, ConversationEvent, ConversationEventKind, DeliveryEvent,
+    DeliveryEventKind, Direction, MediaStored, MessageAdded, RoutingCommand, RoutingCommandKind, RoutingEvent,
+    RoutingEventKind, WorkState, WorkView,
 };
 use schemas::topics::TOPICS;
 use serde_json::Value;
@@ -259,13 +260,36 @@ pub(crate) fn routed(agent: &str, kind: RoutingEventKind) -> Seen {
 }
 
 pub(crate) fn added(seq: i64, command_id: Option<CommandId>) -> Seen {
-    let added = MessageAdded {
-        message_id: MessageId::derive(&[&seq.to_string()]),
-        direction: Direction::Outbound,
-        content: Content::text("hello"),
-        command_id,
-        ..MessageAdded::default()
-    };
+    said(seq, MessageAdded { content: Content::text("hello"), command_id, ..MessageAdded::default() })
+}
+
+pub(crate) fn added_with(seq: i64, attachment: Attachment) -> Seen {
+    let content = Content { attachments: vec![attachment], ..Content::default() };
+    said(seq, MessageAdded { content, ..MessageAdded::default() })
+}
+
+/// A copy of the first attachment of message 1 exists.
+pub(crate) fn stored(stored_ref: &str) -> Seen {
+    Seen::Delivered(Box::new(DeliveryEvent {
+        event_id: EventId::default(),
+        tenant: "acme".into(),
+        occurred_at: 6,
+        recorded_at: 6,
+        message_id: MessageId::derive(&["1"]),
+        conversation_id: Some(conversation()),
+        customer_key: CustomerKey::default(),
+        attempt_no: 1,
+        channel: Channel::Whatsapp,
+        account_id: "main".into(),
+        part_no: None,
+        parts: None,
+        kind: DeliveryEventKind::MediaStored(MediaStored { stored_ref: stored_ref.into(), ..MediaStored::default() }),
+    }))
+}
+
+fn said(seq: i64, added: MessageAdded) -> Seen {
+    let message_id = MessageId::derive(&[&seq.to_string()]);
+    let added = MessageAdded { message_id, direction: Direction::Outbound, ..added };
     Seen::Said(Box::new(ConversationEvent {
         event_id: EventId::default(),
         tenant: "acme".into(),

@@ -2,9 +2,11 @@
 
 use objects::ObjectRef;
 use reqwest::{Method, Response, StatusCode};
+use schemas::ids::CustomerKey;
+use schemas::records::{Attachment, WorkState};
 use serde_json::Value;
 
-use crate::house::House;
+use crate::house::{House, added_with, conversation, heard, stored, token, work};
 
 const PICTURE: &[u8] = b"\x89PNG not much of a picture";
 
@@ -117,6 +119,35 @@ async fn addresses_that_are_not_ours_are_refused_alike() {
     }
     let nothing = ask(&house, Method::GET, &good, None).await;
     assert_eq!(reason(nothing).await, (StatusCode::NOT_FOUND, "no_object".into()));
+}
+
+#[tokio::test]
+async fn an_agent_is_told_of_a_copy_and_gets_an_address_for_their_own_conversation_alone() {
+    let (mut house, _folder) = house().await;
+    let mut ws = house.socket("ada").await;
+    house.hub.see(work(WorkState::Interacting, "ada", 1));
+    assert_eq!(heard(&mut ws).await["type"], "work");
+    let picture = Attachment { attachment_type: "image".into(), ..Attachment::default() };
+    house.hub.see(added_with(1, picture));
+    assert_eq!(heard(&mut ws).await["type"], "message");
+    let stored_ref = ObjectRef::new("acme", &CustomerKey::default().to_string(), "m-0", "image/png").unwrap();
+    house.hub.see(stored(stored_ref.as_str()));
+    let told = heard(&mut ws).await;
+    assert_eq!((&told["type"], &told["stored_ref"]), (&"media".into(), &stored_ref.as_str().into()));
+    let ask = async |agent: &str, object: &str| {
+        let url = format!("http://{}/api/v1/conversations/{}/media/{object}", house.address, conversation());
+        let asked = reqwest::Client::new().get(url).bearer_auth(token(agent)).send().await.unwrap();
+        let status = asked.status();
+        let body: Value = serde_json::from_str(&asked.text().await.unwrap()).unwrap();
+        (status, body)
+    };
+    let (status, body) = ask("ada", stored_ref.as_str()).await;
+    let start = format!("http://127.0.0.1:19090/media/{stored_ref}?expires=");
+    assert!(status == StatusCode::OK && body["url"].as_str().unwrap().starts_with(&start), "{body}");
+    let other = ObjectRef::new("acme", &"f".repeat(32), "m-0", "image/png").unwrap();
+    assert_eq!(ask("ada", other.as_str()).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ask("ada", &stored_ref.as_str().replace("acme", "evil")).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ask("ben", stored_ref.as_str()).await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

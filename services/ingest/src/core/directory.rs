@@ -63,6 +63,7 @@ impl Directory {
             }
             EntityKind::Deployment
             | EntityKind::Queue
+            | EntityKind::Bot
             | EntityKind::Skill
             | EntityKind::Language
             | EntityKind::Agent

@@ -1,6 +1,7 @@
 //! The public port.
 
 mod body;
+mod bots;
 mod client;
 mod meta;
 mod open;
@@ -64,6 +65,7 @@ pub fn router(edge: Edge, metrics: &HttpMetrics) -> Router {
     let routes = Router::new()
         .route("/webhooks/meta/{endpoint}", get(meta::handshake).post(meta::webhook))
         .route("/webhooks/x/{endpoint}", get(x::challenge).post(x::webhook))
+        .route("/webhooks/bots/{endpoint}/turns/{turn_id}", axum::routing::post(bots::turn))
         .route(&format!("{inbound}/message"), open::route(Form::Message))
         .route(&format!("{inbound}/event"), open::route(Form::Event))
         .route(&format!("{inbound}/receipt"), open::route(Form::Receipt))

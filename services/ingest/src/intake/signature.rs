@@ -55,6 +55,57 @@ pub fn is_signed(scheme: Scheme, signature: Option<&str>, body: &[u8], secrets: 
     secrets.iter().fold(false, |found, secret| fits(secret.expose_secret().as_bytes()) | found) & given.is_some()
 }
 
+/// How far a signed time may be from ours, seconds (Standard Webhooks 1.0.0, verification).
+const TOLERANCE_S: i64 = 300;
+/// Signatures that are looked at.
+const SIGNATURES_MAX: usize = 5;
+
+/// The three headers of Standard Webhooks 1.0.0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StandardHeaders<'a> {
+    id: &'a str,
+    timestamp: &'a str,
+    signatures: &'a str,
+}
+
+impl<'a> StandardHeaders<'a> {
+    /// The headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, if all came.
+    pub fn of(id: Option<&'a str>, timestamp: Option<&'a str>, signatures: Option<&'a str>) -> Option<Self> {
+        let (id, timestamp, signatures) = (id?, timestamp?, signatures?);
+        (!id.is_empty()).then_some(Self { id, timestamp, signatures })
+    }
+}
+
+/// Whether one of the secrets (`whsec_` and Base64) signed this body under these headers within five
+/// minutes of `now_s`. Every secret is tried with every signature, in constant time.
+pub fn is_standard(given: Option<StandardHeaders<'_>>, body: &[u8], secrets: &[SecretString], now_s: i64) -> bool {
+    let headers = given.unwrap_or(StandardHeaders { id: "-", timestamp: "0", signatures: "" });
+    let sent_s = headers.timestamp.parse::<i64>().ok();
+    let is_timely = sent_s.is_some_and(|sent_s| now_s.abs_diff(sent_s) <= TOLERANCE_S.unsigned_abs());
+    let macs = headers.signatures.split(' ').take(SIGNATURES_MAX).filter_map(|one| {
+        let mac: [u8; MAC_BYTES] = STANDARD.decode(one.strip_prefix("v1,")?).ok()?.try_into().ok()?;
+        Some(mac)
+    });
+    let candidates: Vec<[u8; MAC_BYTES]> = macs.collect();
+    let fits = |key: &[u8]| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+        mac.update(format!("{}.{}.", headers.id, headers.timestamp).as_bytes());
+        mac.update(body);
+        candidates.iter().fold(false, |found, one| mac.clone().verify_slice(one).is_ok() | found)
+    };
+    if secrets.is_empty() {
+        return fits(NOBODY) & false;
+    }
+    let signed = secrets.iter().fold(false, |found, secret| {
+        let text = secret.expose_secret();
+        match STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)) {
+            Ok(key) => fits(&key) | found,
+            Err(_) => fits(NOBODY) & false | found,
+        }
+    });
+    signed & is_timely
+}
+
 fn unhex(text: &str) -> Option<[u8; MAC_BYTES]> {
     let hex = text.as_bytes();
     if hex.len() != 2 * MAC_BYTES {
@@ -194,6 +245,39 @@ mod tests {
         let secret = SecretString::from("apiSecret");
         let answer = challenge_answer("test token", &secret).unwrap();
         assert_eq!(answer, "sha256=O5hJl2njQRIa4vsumZ+3oom9ECR5m3aQLRZkPoYelp0=");
+    }
+
+    /// The vector of the Standard Webhooks libraries (svix-webhooks, `webhook_test`).
+    #[test]
+    fn the_published_webhook_is_accepted_in_time_and_unchanged() {
+        let secret = secrets(&["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]);
+        let (id, at, body) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
+        let good = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        let five = ["v1,aaaa"; 5].join(" ");
+        let judge = |id: &str, at: &str, signatures: &str, body: &[u8], now_s| {
+            is_standard(StandardHeaders::of(Some(id), Some(at), Some(signatures)), body, &secret, now_s)
+        };
+        let stamp = at.to_string();
+        for (signatures, expected) in [
+            (good.to_owned(), true),
+            (format!("v1,bm9uZQ== {good}"), true),
+            (format!("v2,{} {good}", &good[3..]), true),
+            (good[3..].to_owned(), false),
+            ("v1,".to_owned(), false),
+            (good[..good.len() - 4].to_owned(), false),
+            (format!("{five} {good}"), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(judge(id, &stamp, &signatures, body, at), expected, "{signatures}");
+        }
+        assert!(judge(id, &stamp, good, body, at + 300) && judge(id, &stamp, good, body, at - 300));
+        assert!(!judge(id, &stamp, good, body, at + 301) && !judge(id, &stamp, good, body, at - 301));
+        assert!(!judge("msg_other", &stamp, good, body, at) && !judge(id, &stamp, good, b"{}", at));
+        assert!(!judge(id, "soon", good, body, at) && !judge(id, "9223372036854775808", good, body, at));
+        let headers = StandardHeaders::of(Some(id), Some(&stamp), Some(good));
+        assert!(!is_standard(headers, body, &[], at) && !is_standard(None, body, &secret, 0));
+        assert!(!is_standard(headers, body, &secrets(&["whsec_not base64"]), at));
+        assert!(is_standard(headers, body, &[secrets(&["whsec_bmV3"]), secret.clone()].concat(), at));
     }
 
     #[test]

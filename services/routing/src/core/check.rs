@@ -33,7 +33,7 @@ fn work(state: &State, row: &WorkRow) -> Result<(), String> {
             Some(agent) => Err(format!("conversation {id} waits while {agent} is free (R14)")),
             None => Ok(()),
         },
-        Stage::Waiting => Ok(()),
+        Stage::Waiting | Stage::Bot(_) => Ok(()),
         Stage::Alerting(offer) => {
             let key = (row.facts.tenant.clone(), offer.agent.clone());
             match state.agents.get(&key) {

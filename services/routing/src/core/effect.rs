@@ -1,7 +1,7 @@
 //! What routing wants done.
 
 use schemas::ids::TenantId;
-use schemas::records::{ConversationCommand, RoutingEvent, RoutingView};
+use schemas::records::{ConversationCommand, DeliveryRequest, RoutingEvent, RoutingView};
 
 /// One thing to do, all of them in the transaction that decided it.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,6 +10,8 @@ pub enum Effect {
     Event(Box<RoutingEvent>),
     /// Tell threading who owns a conversation.
     Command(Box<ConversationCommand>),
+    /// Ask delivery to ask a bot.
+    Ask(Box<DeliveryRequest>),
     /// Show the present state of an agent, a work item or a queue.
     View(Box<RoutingView>),
     /// That work item is gone.

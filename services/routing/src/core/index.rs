@@ -34,6 +34,8 @@ pub enum Deadline {
     Declined(ConversationId),
     /// The customer's silence counts as abandoned.
     Patience(ConversationId),
+    /// Nothing was heard of a bot's turn.
+    Bot(ConversationId),
     /// After-call work ends.
     WrapUp(PartId),
     /// A message during after-call work is released.
@@ -198,6 +200,11 @@ impl Indexes {
                 set(&mut self.entered, (queue, row.visit.started_at, id), by);
                 set(&mut self.offers, ((tenant.clone(), offer.agent.clone()), id), by);
                 set(&mut self.deadlines, (offer.expires_at, Deadline::Offer(id)), by);
+            }
+            Stage::Bot(stage) => {
+                if let Some(out) = &stage.out {
+                    set(&mut self.deadlines, (out.until, Deadline::Bot(id)), by);
+                }
             }
             Stage::With { .. } => {}
         }

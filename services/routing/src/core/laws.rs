@@ -243,7 +243,7 @@ impl World {
         row.and_then(|row| match &row.stage {
             Stage::Alerting(offer) => Some(offer.agent.to_string()),
             Stage::With { part, .. } => state.parts.get(part).map(|part| part.agent.to_string()),
-            Stage::Waiting => None,
+            Stage::Waiting | Stage::Bot(_) => None,
         })
         .unwrap_or(any)
     }

@@ -21,7 +21,7 @@ use stream::{Machine, Timestamp};
 use effect::Effect;
 use event::Event;
 use index::Deadline;
-use rules::{abandoned, arrival, configured, connection, disconnect, matching, offer, owner_away, presence};
+use rules::{abandoned, arrival, bot, configured, connection, disconnect, matching, offer, owner_away, presence};
 use rules::{reentry, spoke, wrap_up};
 use state::{State, WorkRow};
 use turn::Turn;
@@ -120,6 +120,7 @@ fn command(turn: &mut Turn<'_>, command: &RoutingCommand) {
         RoutingCommandKind::Decline(ask) => offer::decline(turn, &asked, ask),
         RoutingCommandKind::Disconnect(ask) => disconnect::ask(turn, &asked, ask),
         RoutingCommandKind::WrapUp(ask) => wrap_up::ask(turn, &asked, ask),
+        RoutingCommandKind::BotTurnFinished(result) => bot::finished(turn, &asked, result),
         RoutingCommandKind::Focus(_)
         | RoutingCommandKind::Unfocus(_)
         | RoutingCommandKind::Hold(_)
@@ -136,7 +137,6 @@ fn command(turn: &mut Turn<'_>, command: &RoutingCommand) {
         | RoutingCommandKind::SetLoad(_)
         | RoutingCommandKind::SendFailed(_)
         | RoutingCommandKind::Erase(_)
-        | RoutingCommandKind::BotTurnFinished(_)
         | RoutingCommandKind::DataActionFinished(_)
         | RoutingCommandKind::Unknown(_) => turn.refuse(&asked, "not_supported"),
     }
@@ -150,6 +150,7 @@ fn tick(turn: &mut Turn<'_>) {
             Deadline::Held(id) => matching::release_held(turn, id),
             Deadline::Declined(id) => offer::rest_is_over(turn, id),
             Deadline::Patience(id) => abandoned::patience_ran_out(turn, id),
+            Deadline::Bot(id) => bot::lost(turn, id),
             Deadline::WrapUp(id) => wrap_up::run_out(turn, id),
             Deadline::Reentry(id) => reentry::release(turn, id),
             Deadline::Away(id) => owner_away::act(turn, id),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use schemas::config;
 use schemas::ids::{
-    AccountId, AgentId, ConversationId, CustomerKey, LanguageId, PartId, QueueId, SkillId, StintId, TenantId,
-    WrapUpCodeId,
+    AccountId, AgentId, ConversationId, CustomerKey, LanguageId, MessageId, PartId, QueueId, SkillId, StintId,
+    TenantId, WrapUpCodeId,
 };
-use schemas::records::{Cause, Channel, Millis, Presence};
+use schemas::records::{Cause, Channel, Content, Millis, Presence};
 use serde::{Deserialize, Serialize};
 
 /// An agent among all tenants.
@@ -26,6 +26,8 @@ pub enum SettingKey {
     Agent(TenantId, AgentId),
     /// A channel account.
     Account(TenantId, AccountId),
+    /// A bot.
+    Bot(TenantId, String),
     /// A language.
     Language(TenantId, LanguageId),
     /// A wrap-up code.
@@ -41,6 +43,7 @@ impl SettingKey {
             Self::Queue(tenant, _)
             | Self::Agent(tenant, _)
             | Self::Account(tenant, _)
+            | Self::Bot(tenant, _)
             | Self::Language(tenant, _)
             | Self::WrapUpCode(tenant, _)
             | Self::Other(tenant, _, _) => tenant,
@@ -57,6 +60,15 @@ pub struct SettingRow {
     pub spec: Spec,
 }
 
+/// What routing uses of a bot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BotSpec {
+    /// How long one turn may take, milliseconds.
+    pub timeout_ms: i64,
+    /// Turns of one stint.
+    pub turns_max: i64,
+}
+
 /// What routing uses of a configured thing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Spec {
@@ -64,8 +76,15 @@ pub enum Spec {
     Queue(Box<config::Queue>),
     /// An agent.
     Agent(config::Agent),
-    /// The queue of a channel account.
-    Account(QueueId),
+    /// Where the conversations of a channel account go.
+    Account {
+        /// Its queue.
+        queue: QueueId,
+        /// The bot that greets first.
+        bot: Option<String>,
+    },
+    /// A bot.
+    Bot(BotSpec),
     /// That it exists.
     Exists,
     /// That it is gone.
@@ -249,6 +268,8 @@ pub enum Stage {
     Waiting,
     /// In the queue, offered to an agent.
     Alerting(Offer),
+    /// With a bot, before any queue.
+    Bot(Box<BotStage>),
     /// With an agent: connected, parked or in after-call work, as the part says.
     With {
         /// The part.
@@ -256,6 +277,30 @@ pub enum Stage {
         /// After-call work no longer holds the conversation: a new stint may begin.
         released: bool,
     },
+}
+
+/// A bot's share of a stint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BotStage {
+    /// Which bot.
+    pub bot: String,
+    /// Since when.
+    pub since: Millis,
+    /// Turns so far.
+    pub turns: i64,
+    /// The turn that is out.
+    pub out: Option<BotTurnOut>,
+    /// What the customer said since the last turn.
+    pub said: Option<Content>,
+}
+
+/// A bot's turn that is not answered yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BotTurnOut {
+    /// Which.
+    pub turn_id: MessageId,
+    /// Until when anything is heard of it.
+    pub until: Millis,
 }
 
 /// An open offer.

@@ -56,7 +56,7 @@ impl State {
     pub fn queue(&self, tenant: &TenantId, queue: &QueueId) -> Option<&config::Queue> {
         match &self.settings.get(&SettingKey::Queue(tenant.clone(), queue.clone()))?.spec {
             Spec::Queue(queue) => Some(queue),
-            Spec::Agent(_) | Spec::Account(_) | Spec::Exists | Spec::Removed => None,
+            Spec::Agent(_) | Spec::Account { .. } | Spec::Bot(_) | Spec::Exists | Spec::Removed => None,
         }
     }
 
@@ -64,15 +64,31 @@ impl State {
     pub fn agent(&self, key: &AgentKey) -> Option<&config::Agent> {
         match &self.settings.get(&SettingKey::Agent(key.0.clone(), key.1.clone()))?.spec {
             Spec::Agent(agent) => Some(agent),
-            Spec::Queue(_) | Spec::Account(_) | Spec::Exists | Spec::Removed => None,
+            Spec::Queue(_) | Spec::Account { .. } | Spec::Bot(_) | Spec::Exists | Spec::Removed => None,
         }
     }
 
     /// The queue of a channel account.
     pub fn account_queue(&self, tenant: &TenantId, account: &AccountId) -> Option<&QueueId> {
         match &self.settings.get(&SettingKey::Account(tenant.clone(), account.clone()))?.spec {
-            Spec::Account(queue) => Some(queue),
-            Spec::Queue(_) | Spec::Agent(_) | Spec::Exists | Spec::Removed => None,
+            Spec::Account { queue, .. } => Some(queue),
+            Spec::Queue(_) | Spec::Agent(_) | Spec::Bot(_) | Spec::Exists | Spec::Removed => None,
+        }
+    }
+
+    /// The bot that greets a channel account's customers.
+    pub fn account_bot(&self, tenant: &TenantId, account: &AccountId) -> Option<&str> {
+        match &self.settings.get(&SettingKey::Account(tenant.clone(), account.clone()))?.spec {
+            Spec::Account { bot, .. } => bot.as_deref(),
+            Spec::Queue(_) | Spec::Agent(_) | Spec::Bot(_) | Spec::Exists | Spec::Removed => None,
+        }
+    }
+
+    /// A bot's settings, if it is configured.
+    pub fn bot(&self, tenant: &TenantId, bot: &str) -> Option<&BotSpec> {
+        match &self.settings.get(&SettingKey::Bot(tenant.clone(), bot.to_owned()))?.spec {
+            Spec::Bot(spec) => Some(spec),
+            Spec::Queue(_) | Spec::Agent(_) | Spec::Account { .. } | Spec::Exists | Spec::Removed => None,
         }
     }
 
@@ -90,6 +106,7 @@ impl State {
             SettingKey::Queue(..)
             | SettingKey::Agent(..)
             | SettingKey::Account(..)
+            | SettingKey::Bot(..)
             | SettingKey::WrapUpCode(..)
             | SettingKey::Other(..) => None,
         });
@@ -106,6 +123,7 @@ impl State {
             | SettingKey::Language(..)
             | SettingKey::Agent(..)
             | SettingKey::Account(..)
+            | SettingKey::Bot(..)
             | SettingKey::WrapUpCode(..)
             | SettingKey::Other(..) => None,
         });

@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "each does what its name says")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "tests pick what they look for")]
 
+mod bots;
 pub mod observer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,9 +12,9 @@ use schemas::config::{Entity, EntityKind};
 use schemas::ids::{AgentId, CommandId, ConversationId, CustomerKey, EventId, QueueId, StintId, TenantId};
 use schemas::records::{
     AgentAsk, Cause, Channel, Connect, ConnectionChange, ConnectionsHeld, ConversationCommandKind, CustomerLeft,
-    Decision, Disconnect, Millis, PartEnded, Presence, QueueVisitEnded, ReentryReleased, RoutingCommand,
-    RoutingCommandKind, RoutingEvent, RoutingEventKind, SegmentEnded, Sender, SenderKind, SetPresence, Spoke,
-    WorkArrived, WrapUpAsk,
+    Decision, DeliveryRequest, Disconnect, Millis, PartEnded, Presence, QueueVisitEnded, ReentryReleased,
+    RoutingCommand, RoutingCommandKind, RoutingEvent, RoutingEventKind, SegmentEnded, Sender, SenderKind, SetPresence,
+    Spoke, WorkArrived, WrapUpAsk,
 };
 use stream::Timestamp;
 use stream::testing::TaskDriver;
@@ -84,6 +85,7 @@ pub struct Bench {
     clock: Millis,
     said: Vec<RoutingEvent>,
     told: Vec<ConversationCommandKind>,
+    requests: Vec<DeliveryRequest>,
 }
 
 impl Bench {
@@ -100,6 +102,7 @@ impl Bench {
             clock: 0,
             said: Vec::new(),
             told: Vec::new(),
+            requests: Vec::new(),
         }
     }
 
@@ -341,6 +344,7 @@ impl Bench {
             match effect {
                 Effect::Event(event) => self.said.push(*event),
                 Effect::Command(command) => self.told.push(command.kind),
+                Effect::Ask(request) => self.requests.push(*request),
                 Effect::View(_) | Effect::Gone(_) | Effect::Repeated => {}
             }
         }
@@ -372,7 +376,7 @@ impl Bench {
     pub fn offered_to(&self, name: &str) -> Option<String> {
         match &self.work(name)?.stage {
             Stage::Alerting(offer) => Some(offer.agent.to_string()),
-            Stage::Waiting | Stage::With { .. } => None,
+            Stage::Waiting | Stage::With { .. } | Stage::Bot(_) => None,
         }
     }
 

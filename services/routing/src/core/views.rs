@@ -23,6 +23,8 @@ pub(super) fn show(turn: &mut Turn<'_>) {
     }
     for id in work {
         match turn.state.work.get(&id).cloned() {
+            // What a bot does is no agent's work, and not shown as such.
+            Some(row) if matches!(row.stage, Stage::Bot(_)) => {}
             Some(row) => {
                 let view = work_item(turn.state, &row);
                 push(turn, row.facts.tenant, &id.to_string(), RoutingViewKind::Work(Box::new(view)));
@@ -84,6 +86,7 @@ fn work_item(state: &State, row: &WorkRow) -> WorkView {
         ..WorkView::default()
     };
     match &row.stage {
+        Stage::Bot(_) => {}
         Stage::Waiting => {
             view.position = estimate::position(state, row);
             view.estimated_wait_ms = estimate::wait_ms(state, &queue);

@@ -40,6 +40,7 @@ fn address(record: &InputRecord<'_>) -> Result<Option<(EntityKind, SettingKey)>,
         | EntityKind::Agent
         | EntityKind::WrapUpCode
         | EntityKind::Template
+        | EntityKind::Bot
         | EntityKind::ApiClient => None,
     }))
 }
@@ -80,6 +81,7 @@ fn setting(entity: Entity) -> Option<Setting> {
         | Entity::Agent(_)
         | Entity::WrapUpCode(_)
         | Entity::Template(_)
+        | Entity::Bot(_)
         | Entity::ApiClient(_) => None,
     }
 }

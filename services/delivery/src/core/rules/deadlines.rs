@@ -1,6 +1,6 @@
 //! What time alone does: lanes and accounts wake, what is no longer needed is forgotten.
 
-use crate::core::rules::{breaker, claim, media, order};
+use crate::core::rules::{bots, breaker, claim, media, order};
 use crate::core::step::Step;
 
 /// Does everything due now.
@@ -23,4 +23,5 @@ pub(crate) fn tick(step: &mut Step<'_>) {
         step.state.set_replies(customer, None);
     }
     media::tick(step);
+    bots::tick(step);
 }

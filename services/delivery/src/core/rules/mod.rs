@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod ambiguous;
+pub mod bots;
 pub mod breaker;
 pub mod capabilities;
 pub mod claim;

@@ -173,6 +173,8 @@ impl Bench {
             | Effect::Copy(_)
             | Effect::Quiet(_)
             | Effect::Signal(_)
+            | Effect::CallBot(_)
+            | Effect::Turned(_)
             | Effect::Account(_)
             | Effect::DeadLetter(_)
             | Effect::Foreign(..)

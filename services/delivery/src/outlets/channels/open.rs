@@ -14,9 +14,10 @@ use stream::Timestamp;
 
 use super::{Call, Desk, HttpAnswer};
 use crate::core::effect::Send;
-use crate::core::event::{Answer, Outcome, SecretPlace};
+use crate::core::event::{Answer, Outcome};
 use crate::core::rendering::{self, Card, Part};
 use crate::core::rows::part_id;
+use crate::outlets::signing;
 
 /// What of a refusal's body is kept.
 const DETAIL_CHARS_MAX: usize = 300;
@@ -42,35 +43,13 @@ pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
     };
     let body = body.to_string().into_bytes();
     let id = format!("msg_{:032x}", part_id(send.known_as, send.part_no).as_u128());
-    let keys = send.route.webhook_secrets.iter().map(|place| key(desk, place)).collect::<Result<Vec<_>, _>>()?;
-    if keys.is_empty() {
-        return Err("no_webhook_secret");
-    }
-    let signatures: Vec<String> = keys.iter().map(|key| signature(key, &id, desk.now_s, &body)).collect();
-    let mut headers = vec![
-        ("webhook-id", id),
-        ("webhook-timestamp", desk.now_s.to_string()),
-        ("webhook-signature", signatures.join(" ")),
-    ];
+    let signed = signing::headers(&send.route.webhook_secrets, desk.secret, (&id, desk.now_s), &body)?;
+    let mut headers = signed.to_vec();
     if let Some(place) = &send.route.legacy_secret {
         let secret = (desk.secret)(place).ok_or("legacy_secret_unreadable")?;
         headers.push(("x-hub-signature-256", legacy(secret.expose_secret().as_bytes(), &body)));
     }
     Ok(Call { url, headers, body })
-}
-
-fn key(desk: &Desk<'_>, place: &SecretPlace) -> Result<Vec<u8>, &'static str> {
-    let secret = (desk.secret)(place).ok_or("webhook_secret_unreadable")?;
-    let text = secret.expose_secret();
-    STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).map_err(|_| "webhook_secret_not_base64")
-}
-
-/// `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`.
-fn signature(key: &[u8], id: &str, timestamp_s: i64, body: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(format!("{id}.{timestamp_s}.").as_bytes());
-    mac.update(body);
-    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
 /// Genesys Cloud's own signature: base64, where Meta's header of the same name has hex (Genesys

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemas::config::Platform;
 use schemas::ids::{EndpointId, TenantId};
+use secrecy::SecretString;
 use stream::clock::{self, Stamp};
 
 use super::problem::Problem;
@@ -96,7 +97,9 @@ pub(super) async fn webhook(edge: &Edge, family: &Family, post: Post) -> Respons
             return problem.into_response();
         }
     };
-    let Some(tenant) = signer(edge, family.scheme, &known, text(&headers, family.scheme.header()), &body) else {
+    let signature = text(&headers, family.scheme.header());
+    let fits = |secrets: &[SecretString]| is_signed(family.scheme, signature, &body, secrets);
+    let Some(tenant) = signer(edge, &known, &fits) else {
         metrics.request(family.unread, Outcome::Unauthorized);
         return Problem::unauthorized().into_response();
     };
@@ -125,20 +128,18 @@ pub(super) async fn webhook(edge: &Edge, family: &Family, post: Post) -> Respons
 
 /// Whose secret signed the body. All are tried, also after one fits; for an unknown endpoint as
 /// much is computed as for a known one.
-fn signer(
+pub(super) fn signer(
     edge: &Edge,
-    scheme: Scheme,
     known: &[SignedEndpoint],
-    signature: Option<&str>,
-    body: &[u8],
+    fits: &dyn Fn(&[SecretString]) -> bool,
 ) -> Option<TenantId> {
     if known.is_empty() {
-        is_signed(scheme, signature, body, &[]);
+        fits(&[]);
     }
     let mut signer = None;
     for one in known {
         let secrets = edge.secrets.all(&one.endpoint.secrets);
-        if is_signed(scheme, signature, body, &secrets) && signer.is_none() {
+        if fits(&secrets) && signer.is_none() {
             signer = Some(one.tenant.clone());
         }
     }

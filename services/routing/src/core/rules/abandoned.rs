@@ -9,7 +9,7 @@ use schemas::records::{
     Cause, ConversationCommandKind, CustomerLeft, Disconnect, Ended, LeftQueue, RoutingEventKind, VisitOutcome,
 };
 
-use super::{disconnect, facts, offer, service_level};
+use super::{bot, disconnect, facts, offer, service_level};
 use crate::core::Asked;
 use crate::core::state::{PartStage, Stage, WorkRow};
 use crate::core::turn::{Dims, Turn};
@@ -20,6 +20,7 @@ pub fn customer_left(turn: &mut Turn<'_>, asked: &Asked<'_>, left: &CustomerLeft
     row.last_seq = row.last_seq.max(left.seq);
     match row.stage {
         Stage::Waiting | Stage::Alerting(_) => leave(turn, row, VisitOutcome::Abandoned, left.cause),
+        Stage::Bot(ref stage) => bot::leave(turn, row.clone(), stage, left.cause),
         Stage::With { part, .. } => {
             let is_live = |stage| matches!(stage, PartStage::Talking | PartStage::Parked);
             if turn.state.parts.get(&part).is_some_and(|part| is_live(part.stage)) {

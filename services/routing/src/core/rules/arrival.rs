@@ -1,4 +1,4 @@
-//! A stint begins or is re-opened: it enters a queue.
+//! A stint begins or is re-opened: its account's bot greets, or it enters a queue.
 //!
 //! Should an earlier stint of the conversation still be here (threading ended it because the
 //! customer wrote in the gap), that one is closed first; a part of it in after-call work is
@@ -9,7 +9,7 @@
 
 use schemas::records::{Cause, Ended, RoutingEventKind, VisitOutcome, WorkArrived};
 
-use super::{abandoned, disconnect, queue_choice, requeue};
+use super::{abandoned, bot, disconnect, queue_choice, requeue};
 use crate::core::Asked;
 use crate::core::state::{Facts, PartStage, Stage, Visit, WorkRow};
 use crate::core::turn::{Dims, Turn};
@@ -62,7 +62,10 @@ pub fn take_in(turn: &mut Turn<'_>, asked: &Asked<'_>, arrived: &WorkArrived) {
         is_responded: false,
         facts,
     };
-    requeue::enter(turn, row, Cause::CustomerMessage);
+    match bot::greeter(turn.state, &row.facts, arrived) {
+        Some(greeter) => bot::begin(turn, row, greeter, arrived.content.clone()),
+        None => requeue::enter(turn, row, Cause::CustomerMessage),
+    }
 }
 
 fn close(turn: &mut Turn<'_>, former: WorkRow) {
@@ -71,6 +74,7 @@ fn close(turn: &mut Turn<'_>, former: WorkRow) {
         Stage::Waiting | Stage::Alerting(_) => {
             abandoned::leave(turn, former, VisitOutcome::FlowedOut, Cause::CustomerMessage);
         }
+        Stage::Bot(ref stage) => bot::leave(turn, former.clone(), stage, Cause::CustomerMessage),
         Stage::With { part, released } => {
             let live =
                 turn.state.parts.get(&part).cloned().filter(|part| !matches!(part.stage, PartStage::WrapUp { .. }));

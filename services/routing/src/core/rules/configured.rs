@@ -12,7 +12,7 @@ use schemas::records::{Cause, Presence, VisitOutcome};
 use super::order::Rank;
 use super::{eligibility, facts, offer, owner_away, requeue};
 use crate::core::event::Configured;
-use crate::core::state::{AgentKey, QueueKey, SettingKey, SettingRow, Spec, State};
+use crate::core::state::{AgentKey, BotSpec, QueueKey, SettingKey, SettingRow, Spec, State};
 use crate::core::turn::{Dims, Turn};
 
 /// Takes a document over; an older version than the one in force is ignored.
@@ -41,6 +41,7 @@ fn read(tenant: TenantId, kind: &str, id: &str, entity: Option<Entity>) -> (Sett
         "Queue" => (SettingKey::Queue(tenant, QueueId::new(id)), spec_of(entity)),
         "Agent" => (SettingKey::Agent(tenant, AgentId::new(id)), spec_of(entity)),
         "ChannelAccount" => (SettingKey::Account(tenant, AccountId::new(id)), spec_of(entity)),
+        "Bot" => (SettingKey::Bot(tenant, id.to_owned()), spec_of(entity)),
         "Language" => (SettingKey::Language(tenant, LanguageId::new(id)), spec_of(entity)),
         "WrapUpCode" => (SettingKey::WrapUpCode(tenant, WrapUpCodeId::new(id)), spec_of(entity)),
         _ => (SettingKey::Other(tenant, kind.to_owned(), id.to_owned()), Spec::Exists),
@@ -51,7 +52,8 @@ fn spec_of(entity: Option<Entity>) -> Spec {
     match entity {
         Some(Entity::Queue(queue)) => Spec::Queue(queue),
         Some(Entity::Agent(agent)) => Spec::Agent(agent),
-        Some(Entity::ChannelAccount(account)) => Spec::Account(QueueId::new(account.queue)),
+        Some(Entity::ChannelAccount(account)) => Spec::Account { queue: QueueId::new(account.queue), bot: account.bot },
+        Some(Entity::Bot(bot)) => Spec::Bot(BotSpec { timeout_ms: bot.timeout_ms, turns_max: bot.turns_max }),
         Some(
             Entity::Tenant(_)
             | Entity::Endpoint(_)
@@ -98,7 +100,7 @@ fn concerned(state: &State, key: &SettingKey, specs: &[&Spec]) -> Vec<(AgentKey,
         SettingKey::Queue(tenant, _) => {
             let members = specs.iter().flat_map(|spec| match spec {
                 Spec::Queue(queue) => queue.members.as_slice(),
-                Spec::Agent(_) | Spec::Account(_) | Spec::Exists | Spec::Removed => &[],
+                Spec::Agent(_) | Spec::Account { .. } | Spec::Bot(_) | Spec::Exists | Spec::Removed => &[],
             });
             members.map(|member| (tenant.clone(), AgentId::new(member))).collect()
         }
@@ -107,7 +109,9 @@ fn concerned(state: &State, key: &SettingKey, specs: &[&Spec]) -> Vec<(AgentKey,
             let all = state.agents.range(from..).take_while(|((of, _), _)| of == tenant);
             all.map(|(key, _)| key.clone()).collect()
         }
-        SettingKey::Account(..) | SettingKey::WrapUpCode(..) | SettingKey::Other(..) => BTreeSet::new(),
+        SettingKey::Account(..) | SettingKey::Bot(..) | SettingKey::WrapUpCode(..) | SettingKey::Other(..) => {
+            BTreeSet::new()
+        }
     };
     keys.into_iter().filter_map(|key| state.agents.get(&key).cloned().map(|row| (key, row))).collect()
 }
@@ -130,7 +134,7 @@ fn follow(turn: &mut Turn<'_>, key: &SettingKey) {
             }
         }
         SettingKey::Account(tenant, account) => route_stranded(turn, tenant, account),
-        SettingKey::WrapUpCode(..) | SettingKey::Other(..) => {}
+        SettingKey::Bot(..) | SettingKey::WrapUpCode(..) | SettingKey::Other(..) => {}
     }
 }
 

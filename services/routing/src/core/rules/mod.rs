@@ -2,6 +2,7 @@
 
 pub mod abandoned;
 pub mod arrival;
+pub mod bot;
 pub mod capacity;
 pub mod configured;
 pub mod connection;

@@ -56,7 +56,7 @@ pub fn accept(turn: &mut Turn<'_>, asked: &Asked<'_>, ask: &AgentAsk) {
             connect(turn, row, &offer);
         }
         Stage::With { .. } => reentry::accept(turn, asked, ask, row),
-        Stage::Waiting | Stage::Alerting(_) => turn.refuse(asked, "not_offered"),
+        Stage::Waiting | Stage::Alerting(_) | Stage::Bot(_) => turn.refuse(asked, "not_offered"),
     }
 }
 
@@ -79,7 +79,7 @@ pub fn decline(turn: &mut Turn<'_>, asked: &Asked<'_>, ask: &AgentAsk) {
             back_to_line(turn, row);
         }
         Stage::With { .. } => reentry::decline(turn, asked, ask, &row),
-        Stage::Waiting | Stage::Alerting(_) => turn.refuse(asked, "not_offered"),
+        Stage::Waiting | Stage::Alerting(_) | Stage::Bot(_) => turn.refuse(asked, "not_offered"),
     }
 }
 
@@ -109,7 +109,7 @@ pub fn withdraw_all(turn: &mut Turn<'_>, key: &AgentKey, reason: &str) {
 pub fn withdraw(turn: &mut Turn<'_>, row: WorkRow, reason: &str) -> WorkRow {
     match row.stage {
         Stage::Alerting(_) => end(turn, row, "withdrawn", Some(reason), RoutingEventKind::Withdrawn),
-        Stage::Waiting | Stage::With { .. } => row,
+        Stage::Waiting | Stage::With { .. } | Stage::Bot(_) => row,
     }
 }
 

@@ -6,7 +6,7 @@
 use schemas::ids::PartId;
 use schemas::records::{SenderKind, Spoke};
 
-use super::{owner_away, part, reentry, requeue, service_level};
+use super::{bot, owner_away, part, reentry, requeue, service_level};
 use crate::core::Asked;
 use crate::core::state::{PartStage, Stage, WorkRow};
 use crate::core::turn::{Dims, Turn};
@@ -28,7 +28,8 @@ fn by_customer(turn: &mut Turn<'_>, mut row: WorkRow, spoke: &Spoke) {
     let id = row.facts.conversation;
     row.unanswered_at.get_or_insert(spoke.at);
     row.customer_at = turn.now;
-    match row.stage {
+    match row.stage.clone() {
+        Stage::Bot(stage) => bot::heard(turn, row, *stage, spoke),
         Stage::Waiting | Stage::Alerting(_) => {
             row.messages_waiting += 1;
             requeue::ask(turn.state, &mut row);
@@ -68,7 +69,7 @@ fn by_agent(turn: &mut Turn<'_>, mut row: WorkRow, spoke: &Spoke) {
     let conversation = row.facts.conversation;
     let live = match row.stage {
         Stage::With { part, .. } => turn.state.parts.get(&part).cloned().map(|held| (part, held)),
-        Stage::Waiting | Stage::Alerting(_) => None,
+        Stage::Waiting | Stage::Alerting(_) | Stage::Bot(_) => None,
     };
     let by_owner = live.filter(|(_, held)| {
         held.stage == PartStage::Talking && spoke.sender.id.as_deref() == Some(held.agent.as_str())

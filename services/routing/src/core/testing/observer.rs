@@ -47,7 +47,7 @@ impl Observer {
                     }
                 }
                 Effect::View(view) => assert!(self.ids.insert(view.event_id), "an id twice: {view:?}"),
-                Effect::Gone(_) | Effect::Repeated => {}
+                Effect::Ask(_) | Effect::Gone(_) | Effect::Repeated => {}
             }
         }
     }

@@ -34,6 +34,8 @@ fn kind(effect: &Effect) -> String {
         Effect::Send(_) => "send".into(),
         Effect::Copy(copy) => format!("copy {}", copy.key.1),
         Effect::Signal(_) => "signal".into(),
+        Effect::CallBot(call) => format!("call bot {}", call.try_no),
+        Effect::Turned(turned) => format!("turned {}", turned.outcome),
         Effect::DeadLetter(_) => "dead letter".into(),
         Effect::Foreign(..) => "foreign".into(),
         Effect::OptedOut(told) => format!("opted_out {}", told.purpose),

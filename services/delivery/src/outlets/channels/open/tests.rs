@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::event::Route;
+use crate::core::event::{Route, SecretPlace};
 use crate::outlets::channels::support::{self, body, desk, media, saying};
 use schemas::records::Channel;
 
@@ -30,7 +30,7 @@ fn content_of(content: &Content) -> Value {
 fn a_signature_is_that_of_the_standards_own_example() {
     // Standard Webhooks, spec/standard-webhooks.md and its libraries' tests
     let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-    let signature = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
+    let signature = signing::signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
     assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
