@@ -61,7 +61,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
         (config.guests, config.gateway.clone()),
         key_secret,
         (guest_log, commands.clone()),
-        transcripts.clone(),
+        (transcripts.clone(), media.clone()),
         metrics.clone(),
     );
     let hub = Hub::start(config.gateway.clone(), commands, transcripts, metrics);

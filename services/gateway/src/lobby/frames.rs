@@ -1,6 +1,8 @@
 //! Frames to guests, as JSON: `{type, class, code, body, tracingId}`, after the envelope that
 //! messengers of this kind know. Field names are camel case, as there.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use schemas::ids::ConversationId;
 use schemas::records::{Attachment, Choice, ContentKind, Direction, Millis, SenderKind};
@@ -25,6 +27,10 @@ pub enum Body<'a> {
     Event(Event<'a>),
     /// A message was received or read on a device of the guest.
     Receipt(Receipt),
+    /// Where to put a file.
+    PresignedUrlResponse(Presigned),
+    /// Where to have a file.
+    AttachmentUrl(Download),
     /// The configuration of the deployment.
     Configuration(serde_json::Value),
     /// The answer to an echo.
@@ -55,6 +61,8 @@ pub enum Class {
     MessageHistory,
     Event,
     Receipt,
+    PresignedUrlResponse,
+    AttachmentUrl,
     Configuration,
     Echo,
     Done,
@@ -68,13 +76,15 @@ pub enum Class {
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::SessionResponse,
         Self::MessageAccepted,
         Self::StructuredMessage,
         Self::MessageHistory,
         Self::Event,
         Self::Receipt,
+        Self::PresignedUrlResponse,
+        Self::AttachmentUrl,
         Self::Configuration,
         Self::Echo,
         Self::Done,
@@ -95,6 +105,8 @@ impl Class {
             Self::MessageHistory => "MessageHistory",
             Self::Event => "Event",
             Self::Receipt => "Receipt",
+            Self::PresignedUrlResponse => "PresignedUrlResponse",
+            Self::AttachmentUrl => "AttachmentUrl",
             Self::Configuration => "Configuration",
             Self::Echo => "Echo",
             Self::Done => "Done",
@@ -118,6 +130,8 @@ impl Body<'_> {
             Self::MessageHistory(_) => Class::MessageHistory,
             Self::Event(_) => Class::Event,
             Self::Receipt(_) => Class::Receipt,
+            Self::PresignedUrlResponse(_) => Class::PresignedUrlResponse,
+            Self::AttachmentUrl(_) => Class::AttachmentUrl,
             Self::Configuration(_) => Class::Configuration,
             Self::Echo(_) => Class::Echo,
             Self::Done(_) => Class::Done,
@@ -223,9 +237,12 @@ pub struct Media<'a> {
     /// `image`, `audio`, `video`, `file`, or a card of a carousel.
     #[serde(rename = "type")]
     pub kind: &'a str,
-    /// Where it lies.
+    /// Where it lies; of what is kept here, for a while: `getAttachment` gives another.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<&'a str>,
+    pub url: Option<String>,
+    /// Its id, if it is kept here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment_id: Option<&'a str>,
     /// Its media type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mime: Option<&'a str>,
@@ -309,6 +326,30 @@ pub struct Receipt {
     pub status: &'static str,
 }
 
+/// Where to put a file, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Presigned {
+    /// The file's id: messages name it once it lies there.
+    pub attachment_id: String,
+    /// Where.
+    pub url: String,
+    /// How: `PUT`.
+    pub method: &'static str,
+    /// Headers that must go with it.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// Where to have a file, for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Download {
+    /// The file's id.
+    pub attachment_id: String,
+    /// Where.
+    pub download_url: String,
+}
+
 /// The same text back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Echo<'a> {
@@ -336,8 +377,8 @@ pub struct TooMany {
 }
 
 impl<'a> Line<'a> {
-    /// As it is shown.
-    pub fn of(shown: &'a Shown) -> Self {
+    /// As it is shown; `link` says where an attachment is found.
+    pub fn of(shown: &'a Shown, link: impl Fn(&Attachment) -> Option<String>) -> Self {
         let content = &shown.content;
         Self {
             conversation_id: shown.conversation,
@@ -349,7 +390,7 @@ impl<'a> Line<'a> {
             time: shown.at,
             content_kind: content.content_kind,
             text: content.text.as_deref(),
-            attachments: content.attachments.iter().map(Media::of).collect(),
+            attachments: content.attachments.iter().map(|attachment| Media::of(attachment, link(attachment))).collect(),
             choices: content.choices.iter().map(Button::of).collect(),
             reply_to: content.reply_to.as_deref(),
         }
@@ -357,10 +398,11 @@ impl<'a> Line<'a> {
 }
 
 impl<'a> Media<'a> {
-    fn of(attachment: &'a Attachment) -> Self {
+    fn of(attachment: &'a Attachment, url: Option<String>) -> Self {
         Self {
             kind: &attachment.attachment_type,
-            url: attachment.url.as_deref(),
+            url,
+            attachment_id: attachment.stored_ref.as_deref(),
             mime: attachment.mime.as_deref(),
             file_name: attachment.file_name.as_deref(),
             size_bytes: attachment.size_bytes,

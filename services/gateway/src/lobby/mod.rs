@@ -5,6 +5,7 @@
 pub mod frames;
 mod past;
 mod seats;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use std::time::Duration;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use objects::Media;
 use schemas::ids::{CommandId, ConversationId, DeploymentId, EventId, KeySecret, MessageId, TenantId};
 use schemas::records::{Channel, ConversationCommand, ConversationCommandKind, PresenceKind, SetAttributes};
 use sha2::{Digest, Sha256};
@@ -54,6 +56,7 @@ struct Shared {
     log: GuestLog,
     commands: Commands,
     transcripts: Transcripts,
+    media: Option<Arc<Media>>,
     metrics: Metrics,
     settings: GuestSettings,
     gateway: GatewaySettings,
@@ -131,7 +134,7 @@ impl Lobby {
         (settings, gateway): (GuestSettings, GatewaySettings),
         secret: KeySecret,
         (log, commands): (GuestLog, Commands),
-        transcripts: Transcripts,
+        (transcripts, media): (Transcripts, Option<Arc<Media>>),
         metrics: Metrics,
     ) -> Self {
         let limits = GuestLimits {
@@ -148,7 +151,7 @@ impl Lobby {
         };
         let (keep, kept) = mpsc::channel(KEPT_MAX);
         let inner = Mutex::new(inner);
-        let shared = Shared { inner, log, commands, transcripts, metrics, settings, gateway, secret, keep };
+        let shared = Shared { inner, log, commands, transcripts, media, metrics, settings, gateway, secret, keep };
         let lobby = Self { shared: Arc::new(shared) };
         tokio::spawn(lobby.clone().keep_all(kept));
         tokio::spawn(lobby.clone().look_after());

@@ -111,7 +111,7 @@ impl Lobby {
             heartbeat_seconds: self.shared.gateway.ping_s,
         };
         let body = Body::SessionResponse(Box::new(response));
-        let lines = messages.iter().map(|shown| Body::StructuredMessage(Box::new(frames::Line::of(shown))));
+        let lines = messages.iter().map(|shown| Body::StructuredMessage(Box::new(self.line(shown))));
         let mut texts = vec![frames::response(&body, tracing_id)];
         texts.extend(lines.map(|line| frames::message(&line)));
         let has_room = texts.into_iter().all(|text| chair.frames.try_send(text).is_ok());

@@ -8,7 +8,7 @@ use schemas::ids::CustomerKey;
 use schemas::records::Millis;
 use tokio::sync::mpsc;
 
-use super::frames::{self, Body, Closed, Empty, Event, Line, Receipt};
+use super::frames::{self, Body, Closed, Empty, Event, Receipt};
 use super::{Chair, Inner, Lobby};
 use crate::core::guests::GuestNews;
 use crate::core::guests::session::Session;
@@ -88,7 +88,7 @@ impl Lobby {
         let cause;
         match news {
             GuestNews::Message(shown) => {
-                self.tell_some(inner, to, &Body::StructuredMessage(Box::new(Line::of(shown))), |_| true);
+                self.tell_some(inner, to, &Body::StructuredMessage(Box::new(self.line(shown))), |_| true);
             }
             GuestNews::Typing(from) => {
                 let (from, duration) = (Some(*from), Some(TYPING_MS));

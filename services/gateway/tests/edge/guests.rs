@@ -21,7 +21,7 @@ use crate::house::*;
 
 const ORIGIN: &str = "https://shop.example";
 
-fn deployment() -> Deployment {
+pub(crate) fn deployment() -> Deployment {
     Deployment {
         name: "The shop".into(),
         account: "shop-web".into(),
@@ -31,7 +31,7 @@ fn deployment() -> Deployment {
     }
 }
 
-fn deploy(house: &House, spec: Deployment, session_minutes: i64) {
+pub(crate) fn deploy(house: &House, spec: Deployment, session_minutes: i64) {
     let (tenant, account) = ("acme".into(), "shop-web".into());
     house.lobby.see(&Seen::WebAccount { tenant, account, session_minutes: Some(session_minutes) });
     house.lobby.see(&Seen::Deployment { tenant: "acme".into(), id: "shop".into(), spec: Some(Arc::new(spec)) });
@@ -55,7 +55,7 @@ async fn guest(house: &House) -> Ws {
     try_guest(house, "?deployment=shop", Some(ORIGIN)).await.unwrap()
 }
 
-async fn asked(ws: &mut Ws, frame: Value) -> Value {
+pub(crate) async fn asked(ws: &mut Ws, frame: Value) -> Value {
     say(ws, frame).await;
     heard(ws).await
 }
@@ -67,7 +67,7 @@ async fn configured(ws: &mut Ws, token: Option<&str>) -> Value {
 }
 
 /// A connection with a new session, its secret, and whose it is.
-async fn begun(house: &mut House) -> (Ws, String, CustomerKey) {
+pub(crate) async fn begun(house: &mut House) -> (Ws, String, CustomerKey) {
     let mut ws = guest(house).await;
     let body = configured(&mut ws, None).await;
     let GuestViewKind::Session(session) = house.kept().await.unwrap().kind else { panic!("no session was kept") };
@@ -81,7 +81,7 @@ impl House {
         output.payload.map(|payload| self.codec.decode(&payload).unwrap())
     }
 
-    async fn inbound(&mut self) -> InboundEvent {
+    pub(crate) async fn inbound(&mut self) -> InboundEvent {
         let output = self.next().await;
         assert_eq!(output.topic, "channel.inbound");
         let event: InboundEvent = self.codec.decode(&output.payload.unwrap()).unwrap();

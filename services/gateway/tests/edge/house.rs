@@ -91,7 +91,7 @@ impl House {
             (config.guests, config.gateway.clone()),
             KeySecret::new(SECRET),
             (guest_log, commands.clone()),
-            transcripts.clone(),
+            (transcripts.clone(), media.clone()),
             metrics.clone(),
         );
         let hub = Hub::start(config.gateway, commands, transcripts, metrics);

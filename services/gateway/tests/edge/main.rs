@@ -6,6 +6,8 @@ mod guests;
 mod house;
 #[cfg(test)]
 mod media;
+#[cfg(test)]
+mod uploads;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ pub mod rates;
 mod refusal;
 pub mod session;
 pub mod shown;
+pub mod uploads;
 
 pub use refusal::{Code, Refusal};
 

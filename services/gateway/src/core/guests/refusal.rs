@@ -6,10 +6,22 @@
 pub enum Code {
     /// The deployment does not offer it.
     Unavailable = 4000,
+    /// A file of a type that is not taken.
+    FileType = 4001,
+    /// A file that is too big, or empty.
+    FileSize = 4002,
+    /// A file's name that is none.
+    FileName = 4004,
+    /// A file's name that is too long.
+    NameTooLong = 4005,
     /// The session's time is over: begin a new one.
     SessionExpired = 4006,
     /// There is no such session for this deployment and origin: begin a new one.
     SessionNotFound = 4007,
+    /// There is no such file of this guest.
+    AttachmentNotFound = 4009,
+    /// Nothing was put where the file should be.
+    AttachmentNotUploaded = 4010,
     /// A text of too many bytes.
     TooLong = 4011,
     /// Custom attributes of too many bytes.
@@ -28,10 +40,16 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::Unavailable,
+        Self::FileType,
+        Self::FileSize,
+        Self::FileName,
+        Self::NameTooLong,
         Self::SessionExpired,
         Self::SessionNotFound,
+        Self::AttachmentNotFound,
+        Self::AttachmentNotUploaded,
         Self::TooLong,
         Self::AttributesTooLarge,
         Self::Downgrade,

@@ -74,6 +74,7 @@ pub fn configuration(door: &Door, settings: &GuestSettings) -> Value {
             "showsEnd": messenger.shows_end,
             "mayClear": messenger.may_clear,
             "styles": messenger.styles,
+            "uploads": messenger.uploads.as_ref().map(|uploads| json!({ "types": uploads.types, "bytesMax": uploads.bytes_max })),
         },
         "signIn": { "enabled": sign_in.is_some(), "stepUp": sign_in.is_some_and(|sign_in| sign_in.step_up) },
         "limits": {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use schemas::ids::{ConversationId, MessageId};
-use schemas::records::{Content, ContentKind, PresenceKind, ReceiptStatus};
+use schemas::records::{Attachment, Content, ContentKind, PresenceKind, ReceiptStatus};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -17,6 +17,7 @@ const CLIENT_ID_CHARS_MAX: usize = 100;
 const TRACING_ID_CHARS_MAX: usize = 100;
 const PAYLOAD_BYTES_MAX: usize = 1_000;
 const ECHO_BYTES_MAX: usize = 1_000;
+const ATTACHMENTS_MAX: usize = 10;
 /// Custom attributes stand among a message's own fields under this.
 const ATTRIBUTE_PREFIX: &str = "custom.";
 
@@ -64,6 +65,20 @@ pub enum Request {
         #[serde(default)]
         page_size: Option<usize>,
     },
+    /// Asks where to put a file; where the deployment takes any.
+    OnAttachment {
+        /// Its name, with an extension.
+        file_name: String,
+        /// Its media type.
+        file_type: String,
+        /// Its size, bytes.
+        file_size: i64,
+    },
+    /// Asks for another address of a file, when the last one's time is over.
+    GetAttachment {
+        /// Its id.
+        attachment_id: String,
+    },
     /// Asks for the configuration of the deployment.
     GetConfiguration {},
     /// Asks whether anybody is there.
@@ -106,8 +121,12 @@ pub enum Message {
     Text {
         /// The guest's own id of it: the same id said twice is one message, for eight days.
         id: String,
-        /// The text.
+        /// The text; may be empty beside attachments.
+        #[serde(default)]
         text: String,
+        /// Files that were uploaded.
+        #[serde(default)]
+        attachments: Vec<Attached>,
         /// The message that it answers.
         #[serde(default)]
         reply_to: Option<String>,
@@ -146,6 +165,17 @@ pub enum Message {
     },
 }
 
+/// A file that was uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Attached {
+    /// Its id, as `onAttachment` told it.
+    pub id: String,
+    /// What it is called.
+    #[serde(default)]
+    pub file_name: Option<String>,
+}
+
 /// What a guest does without words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum EventKind {
@@ -174,7 +204,7 @@ pub enum Speech {
     /// This, and that is all.
     Say(Said),
     /// A message: its id is told back.
-    Message(String, Said),
+    Message(String, Box<Content>),
     /// To clear.
     Clear,
 }
@@ -191,7 +221,11 @@ impl Request {
                     Wants::Other
                 }
             },
-            Self::GetHistory { .. } | Self::GetConfiguration {} | Self::CloseSession { .. } => Wants::Other,
+            Self::GetHistory { .. }
+            | Self::OnAttachment { .. }
+            | Self::GetAttachment { .. }
+            | Self::GetConfiguration {}
+            | Self::CloseSession { .. } => Wants::Other,
         }
     }
 
@@ -202,6 +236,8 @@ impl Request {
             Self::ConfigureAuthenticatedSession { .. } => "configureAuthenticatedSession",
             Self::OnMessage { .. } => "onMessage",
             Self::GetHistory { .. } => "getHistory",
+            Self::OnAttachment { .. } => "onAttachment",
+            Self::GetAttachment { .. } => "getAttachment",
             Self::GetConfiguration {} => "getConfiguration",
             Self::Echo { .. } => "echo",
             Self::CloseSession { .. } => "closeSession",
@@ -227,8 +263,14 @@ pub fn read(text: &str) -> (Option<String>, Result<Request, Refusal>) {
 /// It is too long, or says nothing.
 pub fn speech(message: Message, limits: &GuestSettings) -> Result<Speech, Refusal> {
     match message {
-        Message::Text { id, text, reply_to, custom_attributes } => {
-            let content = Content { reply_to, ..Content::text(within(text, limits)?) };
+        Message::Text { id, text, attachments, reply_to, custom_attributes } => {
+            if attachments.len() > ATTACHMENTS_MAX {
+                return Err(Refusal::missing(format!("attachments: at most {ATTACHMENTS_MAX}")));
+            }
+            let text = if text.is_empty() && !attachments.is_empty() { None } else { Some(within(text, limits)?) };
+            let attachments = attachments.into_iter().map(named).collect();
+            let content =
+                Content { content_kind: ContentKind::Text, text, attachments, reply_to, ..Content::default() };
             said(id, content, custom_attributes, limits)
         }
         Message::Structured { id, text, payload, reply_to, custom_attributes } => {
@@ -273,7 +315,11 @@ fn said(
     }
     let named = attributes.into_iter().map(|(name, value)| (format!("{ATTRIBUTE_PREFIX}{name}"), value));
     content.provider_fields.extend(named);
-    Ok(Speech::Message(id.clone(), Said::Message { client_id: id, content: Box::new(content) }))
+    Ok(Speech::Message(id, Box::new(content)))
+}
+
+fn named(attached: Attached) -> Attachment {
+    Attachment { stored_ref: Some(attached.id), file_name: attached.file_name, ..Attachment::default() }
 }
 
 fn within(text: String, limits: &GuestSettings) -> Result<String, Refusal> {
@@ -352,9 +398,7 @@ mod tests {
         let json = r#"{"action":"onMessage","message":{"type":"Structured","id":"1","text":"Yes","payload":"y",
             "customAttributes":{"a":"b"},"somethingNewer":1}}"#;
         let Ok(Request::OnMessage { message }) = read(json).1 else { panic!("not read") };
-        let Ok(Speech::Message(_, Said::Message { content, .. })) = speech(*message, &limits()) else {
-            panic!("not said")
-        };
+        let Ok(Speech::Message(_, content)) = speech(*message, &limits()) else { panic!("not said") };
         assert_eq!((content.content_kind, content.payload.as_deref()), (ContentKind::QuickReply, Some("y")));
         assert_eq!(content.provider_fields["custom.a"], "b");
     }

@@ -15,10 +15,12 @@ use tokio::sync::mpsc;
 use super::deployment;
 use super::frames::{self, Request, Speech};
 use super::sign_in;
+use crate::core::guests::heard::Said;
 use crate::core::guests::identity::{self, Person};
 use crate::core::guests::line::{Admitted, Line, LineRates, Wants};
 use crate::core::guests::rates::Rate;
 use crate::core::guests::session::Session;
+use crate::core::guests::uploads::FileOffer;
 use crate::core::guests::{Code, Refusal};
 use crate::hub::Closing;
 use crate::intake::Edge;
@@ -176,9 +178,20 @@ impl Worker {
             (Request::GetHistory { before, page_size }, Some(session)) => {
                 let before = before.map(|mark| (mark.conversation_id, mark.seq));
                 let page = self.lobby.history(&self.chair, &session, before, page_size).await?;
-                let messages = page.messages.iter().map(|shown| out::Line::of(shown)).collect();
+                let messages = page.messages.iter().map(|shown| self.lobby.line(shown)).collect();
                 let body = out::History { messages, has_more: page.has_more, is_complete: page.is_complete };
                 self.respond(&Body::MessageHistory(body), tracing_id);
+                Ok(())
+            }
+            (Request::OnAttachment { file_name, file_type, file_size }, Some(session)) => {
+                let offer = FileOffer { name: file_name, mime: file_type, size_bytes: file_size };
+                let presigned = self.lobby.upload(&self.chair, &session, &offer)?;
+                self.respond(&Body::PresignedUrlResponse(presigned), tracing_id);
+                Ok(())
+            }
+            (Request::GetAttachment { attachment_id }, Some(session)) => {
+                let download_url = self.lobby.download(&session, &attachment_id)?;
+                self.respond(&Body::AttachmentUrl(out::Download { attachment_id, download_url }), tracing_id);
                 Ok(())
             }
             (Request::GetConfiguration {}, Some(_)) => {
@@ -225,7 +238,9 @@ impl Worker {
                 self.lobby.say(&self.chair, session, said).await?;
                 self.respond(&Body::Done(out::Empty {}), tracing_id);
             }
-            Speech::Message(client_id, said) => {
+            Speech::Message(client_id, mut content) => {
+                self.lobby.look_up(session, &mut content).await?;
+                let said = Said::Message { client_id: client_id.clone(), content };
                 self.lobby.say(&self.chair, session, said).await?;
                 let id = Lobby::message_id(session, &client_id).to_string();
                 self.respond(&Body::MessageAccepted(out::MessageAccepted { client_id, id }), tracing_id);
