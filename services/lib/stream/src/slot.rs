@@ -140,12 +140,16 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             None => {}
             Some(Ok(batch)) => {
                 self.hit(Point::AfterApply)?;
+                let mut decided = None;
                 if self.plants(Planted::BatchAcrossRebalance) {
-                    self.wait_rebalance_out()?;
+                    decided = self.wait_rebalance_out()?;
                     stamp = self.member.stamp();
                 }
                 let more = full || self.lanes.iter().any(Lane::ready);
-                self.finish(batch, stamp, more)?;
+                self.finish(batch, stamp, more && decided.is_none())?;
+                if let Some(rebalance) = decided {
+                    self.follow(rebalance)?;
+                }
             }
             Some(Err(failure)) => self.recover(failure)?,
         }
@@ -341,15 +345,19 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
         Ok(())
     }
 
-    /// The planted bug: goes on with a worked batch once the group has decided anew.
-    fn wait_rebalance_out(&mut self) -> Result<(), Fault> {
+    /// The planted bug: goes on with a worked batch once the group has decided anew. What it has
+    /// decided, to be followed after.
+    fn wait_rebalance_out(&mut self) -> Result<Option<Rebalance>, Fault> {
         self.collect()?;
-        while self.member.rebalance() == Some(Rebalance::Revoked) {
+        loop {
+            let decided = self.member.rebalance();
+            if decided != Some(Rebalance::Revoked) {
+                return Ok(decided);
+            }
             while !self.interrupted() {
                 self.member.poll()?;
             }
         }
-        Ok(())
     }
 
     pub(crate) fn hit(&self, point: Point) -> Result<(), Fault> {
