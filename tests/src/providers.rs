@@ -12,6 +12,7 @@ pub mod whatsapp;
 
 mod line;
 mod shape;
+mod stand;
 mod statuses;
 
 use std::collections::VecDeque;

@@ -14,8 +14,9 @@ use sha2::Sha256;
 use stream::clock;
 use tokio::task::JoinHandle;
 
+use super::stand::{people, stand};
 use super::statuses::{self, Post, Statuses};
-use super::{Book, Counter, Details, Fault, Platform, Seen, Server, Verdict, locked};
+use super::{Details, Platform, Verdict, locked};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -46,68 +47,20 @@ pub struct Settings {
     pub webhook_url: Option<String>,
 }
 
-/// The simulated platform.
-pub struct Graph {
-    counter: Counter<Pages>,
-    server: Server,
+stand! {
+    /// The simulated platform.
+    Graph: Pages
 }
-
-struct Pages {
-    settings: Settings,
-    http: reqwest::Client,
-    memory: Mutex<Memory>,
-}
+people!(Graph);
 
 #[derive(Default)]
 struct Memory {
+    /// Where the platform is reached.
+    address: String,
     taken: u64,
     statuses: Statuses,
     unknown: BTreeSet<String>,
     wrote_ms: BTreeMap<(String, String), i64>,
-}
-
-impl Graph {
-    /// Starts on a port of the loopback; 0 takes a free one.
-    ///
-    /// # Errors
-    /// If the port is taken.
-    pub async fn start(port: u16, settings: Settings) -> anyhow::Result<Self> {
-        let pages = Pages { settings, http: reqwest::Client::new(), memory: Mutex::default() };
-        let counter = Counter { platform: Arc::new(pages), book: Arc::new(Book::default()) };
-        let server = Server::start(port, counter.router()).await?;
-        Ok(Self { counter, server })
-    }
-
-    /// What an account's `api_url` must be.
-    pub fn api_url(&self) -> String {
-        format!("http://{}/v25.0", self.server.address())
-    }
-
-    /// Every request so far, in order.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.counter.book.seen()
-    }
-
-    /// The next `times` requests meet this fault; scripts follow each other.
-    pub fn script(&self, fault: Fault, times: usize) {
-        self.counter.book.script(fault, times);
-    }
-
-    /// What is told of messages taken from now on: `echo`, `delivered`, `read`.
-    pub fn tell(&self, statuses: Statuses) {
-        locked(&self.counter.platform.memory).statuses = statuses;
-    }
-
-    /// There is no such person.
-    pub fn forget(&self, recipient: &str) {
-        locked(&self.counter.platform.memory).unknown.insert(recipient.to_owned());
-    }
-
-    /// This person last wrote to the account then; of whom this was never said, the window is open.
-    pub fn wrote(&self, account: &str, person: &str, at_ms: i64) {
-        let key = (account.to_owned(), person.to_owned());
-        locked(&self.counter.platform.memory).wrote_ms.insert(key, at_ms);
-    }
 }
 
 /// An error as the API writes it.

@@ -17,8 +17,9 @@ use stream::clock;
 use tokio::task::JoinHandle;
 
 use super::shape::{Problem, Shape};
+use super::stand::stand;
 use super::statuses::{self, Post, Statuses};
-use super::{Book, Counter, Details, Fault, Platform, Seen, Server, Verdict, locked};
+use super::{Details, Platform, Verdict, locked};
 
 /// How far a timestamp may be from now (the standard's libraries).
 const TOLERANCE_S: i64 = 300;
@@ -34,20 +35,15 @@ pub struct Settings {
     pub token: String,
 }
 
-/// The simulated server.
-pub struct OpenReceiver {
-    counter: Counter<Shop>,
-    server: Server,
-}
-
-struct Shop {
-    settings: Settings,
-    http: reqwest::Client,
-    memory: Mutex<Memory>,
+stand! {
+    /// The simulated server.
+    OpenReceiver: Shop
 }
 
 #[derive(Default)]
 struct Memory {
+    /// Where the platform is reached.
+    address: String,
     statuses: Statuses,
     /// Bodies by webhook id.
     taken: BTreeMap<String, Vec<u8>>,
@@ -56,35 +52,9 @@ struct Memory {
 }
 
 impl OpenReceiver {
-    /// Starts on a port of the loopback; 0 takes a free one.
-    ///
-    /// # Errors
-    /// If the port is taken.
-    pub async fn start(port: u16, settings: Settings) -> anyhow::Result<Self> {
-        let shop = Shop { settings, http: reqwest::Client::new(), memory: Mutex::default() };
-        let counter = Counter { platform: Arc::new(shop), book: Arc::new(Book::default()) };
-        let server = Server::start(port, counter.router()).await?;
-        Ok(Self { counter, server })
-    }
-
     /// What an account's `webhook_url` must be.
     pub fn webhook_url(&self, integration: &str) -> String {
-        format!("http://{}/webhooks/{integration}", self.server.address())
-    }
-
-    /// Every request so far, in order.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.counter.book.seen()
-    }
-
-    /// The next `times` requests meet this fault; scripts follow each other.
-    pub fn script(&self, fault: Fault, times: usize) {
-        self.counter.book.script(fault, times);
-    }
-
-    /// What is told of messages taken from now on; `sent`, `delivered` and `read` as elsewhere.
-    pub fn tell(&self, statuses: Statuses) {
-        locked(&self.counter.platform.memory).statuses = statuses;
+        format!("{}/webhooks/{integration}", locked(&self.counter.platform.memory).address)
     }
 }
 

@@ -15,8 +15,9 @@ use stream::clock;
 use tokio::task::JoinHandle;
 
 use super::shape::{Problem, Shape};
+use super::stand::stand;
 use super::statuses::{self, Post, Statuses};
-use super::{Book, Counter, Details, Fault, Platform, Seen, Server, Verdict, locked};
+use super::{Details, Platform, Verdict, locked};
 
 const WINDOW_S: i64 = 15 * 60;
 
@@ -33,20 +34,15 @@ pub struct Settings {
     pub webhook_url: Option<String>,
 }
 
-/// The simulated platform.
-pub struct Twitter {
-    counter: Counter<Messages>,
-    server: Server,
-}
-
-struct Messages {
-    settings: Settings,
-    http: reqwest::Client,
-    memory: Mutex<Memory>,
+stand! {
+    /// The simulated platform.
+    Twitter: Messages
 }
 
 #[derive(Default)]
 struct Memory {
+    /// Where the platform is reached.
+    address: String,
     taken: u64,
     statuses: Statuses,
     closed: BTreeSet<String>,
@@ -55,35 +51,9 @@ struct Memory {
 }
 
 impl Twitter {
-    /// Starts on a port of the loopback; 0 takes a free one.
-    ///
-    /// # Errors
-    /// If the port is taken.
-    pub async fn start(port: u16, settings: Settings) -> anyhow::Result<Self> {
-        let messages = Messages { settings, http: reqwest::Client::new(), memory: Mutex::default() };
-        let counter = Counter { platform: Arc::new(messages), book: Arc::new(Book::default()) };
-        let server = Server::start(port, counter.router()).await?;
-        Ok(Self { counter, server })
-    }
-
     /// What an account's `api_url` must be.
     pub fn api_url(&self) -> String {
-        format!("http://{}", self.server.address())
-    }
-
-    /// Every request so far, in order.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.counter.book.seen()
-    }
-
-    /// The next `times` requests meet this fault; scripts follow each other.
-    pub fn script(&self, fault: Fault, times: usize) {
-        self.counter.book.script(fault, times);
-    }
-
-    /// What is told of messages taken from now on: `echo`, `read`.
-    pub fn tell(&self, statuses: Statuses) {
-        locked(&self.counter.platform.memory).statuses = statuses;
+        locked(&self.counter.platform.memory).address.clone()
     }
 
     /// This person takes no messages from us.

@@ -17,8 +17,9 @@ use stream::clock;
 use tokio::task::JoinHandle;
 
 use super::shape::{Problem, Shape};
+use super::stand::{people, stand};
 use super::statuses::{self, Post, Statuses};
-use super::{Book, Counter, Details, Fault, Platform, Seen, Server, Verdict, locked};
+use super::{Details, Platform, Verdict, locked};
 
 const WINDOW_MS: i64 = 24 * 3_600_000;
 const MEDIA: &[&str] = &["image", "audio", "video", "document", "sticker"];
@@ -36,17 +37,11 @@ pub struct Settings {
     pub webhook_url: Option<String>,
 }
 
-/// The simulated platform.
-pub struct WhatsApp {
-    counter: Counter<Cloud>,
-    server: Server,
+stand! {
+    /// The simulated platform.
+    WhatsApp: Cloud
 }
-
-struct Cloud {
-    settings: Settings,
-    http: reqwest::Client,
-    memory: Mutex<Memory>,
-}
+people!(WhatsApp);
 
 #[derive(Default)]
 struct Memory {
@@ -60,38 +55,6 @@ struct Memory {
 }
 
 impl WhatsApp {
-    /// Starts on a port of the loopback; 0 takes a free one.
-    ///
-    /// # Errors
-    /// If the port is taken.
-    pub async fn start(port: u16, settings: Settings) -> anyhow::Result<Self> {
-        let cloud = Cloud { settings, http: reqwest::Client::new(), memory: Mutex::default() };
-        let counter = Counter { platform: Arc::new(cloud), book: Arc::new(Book::default()) };
-        let server = Server::start(port, counter.router()).await?;
-        locked(&counter.platform.memory).address = format!("http://{}", server.address());
-        Ok(Self { counter, server })
-    }
-
-    /// What an account's `api_url` must be.
-    pub fn api_url(&self) -> String {
-        format!("http://{}/v25.0", self.server.address())
-    }
-
-    /// Every request so far, in order.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.counter.book.seen()
-    }
-
-    /// The next `times` requests meet this fault; scripts follow each other.
-    pub fn script(&self, fault: Fault, times: usize) {
-        self.counter.book.script(fault, times);
-    }
-
-    /// What is told of messages taken from now on.
-    pub fn tell(&self, statuses: Statuses) {
-        locked(&self.counter.platform.memory).statuses = statuses;
-    }
-
     /// Somebody sends a file: its id, as a webhook names it, and its SHA-256 in Base64.
     pub fn keep(&self, mime: &str, bytes: &[u8]) -> (String, String) {
         locked(&self.counter.platform.memory).keep(mime, bytes)
@@ -100,17 +63,6 @@ impl WhatsApp {
     /// Addresses of files given so far are too old.
     pub fn age_links(&self) {
         locked(&self.counter.platform.memory).age_links();
-    }
-
-    /// This person has no WhatsApp.
-    pub fn forget(&self, recipient: &str) {
-        locked(&self.counter.platform.memory).unknown.insert(recipient.to_owned());
-    }
-
-    /// This person last wrote to the number then; of whom this was never said, the window is open.
-    pub fn wrote(&self, phone_number_id: &str, person: &str, at_ms: i64) {
-        let key = (phone_number_id.to_owned(), person.to_owned());
-        locked(&self.counter.platform.memory).wrote_ms.insert(key, at_ms);
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::providers::Seen;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

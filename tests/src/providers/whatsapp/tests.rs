@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::providers::Fault;
 use crate::wait::wait_for;
 
 const NUMBER: &str = "106540352242922";
