@@ -11,7 +11,7 @@ use crate::wait::wait_for;
 use crate::world::World;
 
 /// From one end to the other.
-pub(crate) const ARRIVAL_MAX: Duration = Duration::from_secs(20);
+const ARRIVAL_MAX: Duration = Duration::from_secs(20);
 
 /// A connected talk.
 #[derive(Debug)]

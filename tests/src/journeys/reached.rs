@@ -1,6 +1,8 @@
 //! The company writes first: refused without an opt-in, sent with one, answered where it asked to be;
 //! after STOP nothing reaches the customer until she writes again.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use serde_json::{Value, json};
 
@@ -8,13 +10,15 @@ use crate::company::Account;
 use crate::customers::Customer;
 use crate::narrator::Actor;
 use crate::reports;
-use crate::talk::{ARRIVAL_MAX, Talk};
+use crate::talk::Talk;
 use crate::wait::wait_for;
 use crate::world::World;
 
 pub(super) const STORY: &str = "The shop's program writes to Gina, who never asked for it: refused. She opts in, so the next one \
     arrives. She answers, says STOP, and nothing reaches her until she writes again.";
 
+/// From a request to the row that says what became of it.
+const SETTLED_MAX: Duration = Duration::from_secs(60);
 const TEXT: &str = "Your order has left the house, Gina.";
 
 pub(super) async fn play(world: &World) -> anyhow::Result<()> {
@@ -87,7 +91,7 @@ async fn post(world: &World, path: &str, key: &str, body: &Value) -> anyhow::Res
 /// Follows a message to what became of it, as the reports' facts tell.
 async fn ends(world: &World, message_id: &str, state: &str, reason: &str) -> anyhow::Result<()> {
     let ask = format!("SELECT state, reason FROM weft_raw.deliveries FINAL WHERE message_id = '{message_id}'");
-    wait_for(&format!("message {message_id} to be {state} {reason}"), ARRIVAL_MAX, || async {
+    wait_for(&format!("message {message_id} to be {state} {reason}"), SETTLED_MAX, || async {
         let rows = world.reports.ask(&ask).await.map_err(|error| format!("{error:#}"))?;
         let is_it = |row: &reports::Row| reports::text(row, "state") == state && reports::text(row, "reason") == reason;
         if rows.iter().any(is_it) { Ok(()) } else { Err(format!("{rows:?}")) }
@@ -104,7 +108,7 @@ async fn opened_by_us(world: &World, gina: &Customer) -> anyhow::Result<String> 
          WHERE customer_key = '{}' AND change = 'opened' AND initiator = 'api' AND isNull(stint_id)",
         gina.key
     );
-    wait_for("the conversation that we began", ARRIVAL_MAX, || async {
+    wait_for("the conversation that we began", SETTLED_MAX, || async {
         let rows = world.reports.ask(&ask).await.map_err(|error| format!("{error:#}"))?;
         rows.first().map(|row| reports::text(row, "conversation_id").to_owned()).ok_or_else(|| "no row".to_owned())
     })
