@@ -19,7 +19,7 @@ use schemas::ids::CustomerKey;
 use schemas::records::{InboundEvent, InboundKind};
 use schemas::topics::CHANNEL_INBOUND;
 use stream::{Follow, KafkaSettings, clock};
-use tests::company::{Account, Company, Ports};
+use tests::company::{Account, Company};
 use tests::config;
 use tests::customers::Customer;
 use tests::services::free_ports;

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemas::config::{Entity, EntityKind};
 use schemas::ids::{AgentId, CommandId, ConversationId, CustomerKey, EventId, QueueId, StintId, TenantId};
 use schemas::records::{
-    AgentAsk, Cause, Channel, Connect, ConnectionChange, ConnectionsHeld, ConversationCommandKind, CustomerLeft,
-    Decision, DeliveryRequest, Disconnect, Millis, PartEnded, Presence, QueueVisitEnded, ReentryReleased,
+    AgentAsk, Cause, Channel, Connect, ConnectionChange, ConnectionsHeld, Content, ConversationCommandKind,
+    CustomerLeft, Decision, DeliveryRequest, Disconnect, Millis, PartEnded, Presence, QueueVisitEnded, ReentryReleased,
     RoutingCommand, RoutingCommandKind, RoutingEvent, RoutingEventKind, SegmentEnded, Sender, SenderKind, SetPresence,
     Spoke, WorkArrived, WrapUpAsk,
 };
@@ -258,7 +258,9 @@ impl Bench {
 
     fn said_by(&mut self, name: &str, kind: SenderKind, id: Option<&str>, (seq, at): (i64, Millis)) -> &mut Self {
         let sender = Sender { kind, id: id.map(str::to_owned) };
-        let spoke = Spoke { seq, sender, at, content: None };
+        // Only flows and bots look at the words.
+        let content = (kind == SenderKind::Customer).then(|| Content::text("hello"));
+        let spoke = Spoke { seq, sender, at, content };
         self.command(Some(name), RoutingCommandKind::Spoke(Box::new(spoke)), at)
     }
 

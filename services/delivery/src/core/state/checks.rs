@@ -1,10 +1,12 @@
 //! What must hold of the rows and their indexes.
 
+use std::collections::BTreeSet;
+
 use schemas::ids::{CustomerKey, MessageId};
 
 use super::{Deliveries, is_unread};
 use crate::core::event::AccountKey;
-use crate::core::rows::{Health, Lane, Message, Phase, provider_keys};
+use crate::core::rows::{Health, Lane, Message, Phase, ProviderKey, provider_keys};
 
 impl Deliveries {
     pub(super) fn check_message(&self, id: MessageId, message: &Message) -> Result<(), String> {
@@ -64,16 +66,20 @@ impl Deliveries {
         let waking = self.customers.iter().filter(|(_, lane)| lane.wake_at.is_some()).count();
         let ready = self.customers.iter().filter(|(_, lane)| lane.ready_since.is_some()).count();
         let pausing = self.accounts.iter().filter(|(_, health)| health.until.is_some()).count();
-        let named =
-            self.sent.iter().map(|(_, sent)| provider_keys(&sent.account, &sent.past.parts).count()).sum::<usize>()
-                + self.messages.iter().map(|(_, m)| provider_keys(&m.asked.account(), &m.sent).count()).sum::<usize>();
+        let settled = self.sent.iter().map(|(id, sent)| (*id, &sent.account, &sent.past.parts));
+        let settled = settled.flat_map(|(id, account, parts)| provider_keys(account, parts).map(move |key| (key, id)));
+        let open = self.messages.iter().map(|(id, message)| (*id, message.asked.account(), &message.sent));
+        let open = open
+            .flat_map(|(id, account, parts)| provider_keys(&account, parts).map(|key| (key, id)).collect::<Vec<_>>());
+        // A platform may tell of two parts under one id.
+        let named: BTreeSet<(ProviderKey, MessageId)> = settled.chain(open).collect();
         let unread = self.sent.iter().filter(|(_, sent)| is_unread(sent)).count();
         count(self.queue.len(), self.messages.len(), "queue")?;
         count(self.claims.len(), claimed, "claims")?;
         count(self.wakes.len(), waking, "wakes")?;
         count(self.ready.len(), ready, "ready")?;
         count(self.resumes.len(), pausing, "resumes")?;
-        count(self.by_provider.len(), named, "by_provider")?;
+        count(self.by_provider.len(), named.len(), "by_provider")?;
         count(self.unread.len(), unread, "unread")?;
         count(self.forget_replies.len(), self.replies.len(), "forget_replies")?;
         count(self.forget_sent.len(), self.sent.len(), "forget_sent")?;
