@@ -103,8 +103,8 @@ impl<M: Machine> Task<M> {
         Broken { now: self.now, detail }
     }
 
-    /// Each row changed since the last seal once, by table. The runtime's own rows go along with other changes or
-    /// with outputs, never for their own sake.
+    /// Each row changed since the last seal once, by table. The runtime's own rows go along with other
+    /// changes or with outputs, never for their own sake.
     pub(crate) fn changes(&mut self, has_outputs: bool) -> Vec<(&'static str, Vec<Change>)> {
         let mut changes: Vec<(&'static str, Vec<Change>)> = Vec::new();
         for table in self.state.tables() {
