@@ -31,6 +31,7 @@ lint: setup ## Format, clippy, the rules of the house, the Prometheus configurat
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace --test tidy
 	promtool check config deploy/prometheus/prometheus.yml
+	promtool test rules deploy/prometheus/weft.rules.test.yml
 
 .PHONY: test
 test: build ## Every test, on real Kafka, registry and ClickHouse

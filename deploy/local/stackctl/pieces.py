@@ -184,6 +184,8 @@ def prepare_prometheus(stack: Stack):
         return f"127.0.0.1:{int(port[1]) - BASE_DEFAULT + stack.base}"
 
     (home / "prometheus.yml").write_text(re.sub(r"127\.0\.0\.1:(\d+)", moved, committed))
+    rules = ROOT / "deploy" / "prometheus" / "weft.rules.yml"
+    (home / rules.name).write_text(rules.read_text())
 
 
 def service(stack: Stack, name: str) -> Program:

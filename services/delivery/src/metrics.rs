@@ -1,6 +1,9 @@
 //! Every metric of delivery.
 
+use std::collections::BTreeMap;
+
 use prometheus::Registry;
+use prometheus::core::Collector;
 use schemas::records::{DeliveryEvent, DeliveryEventKind};
 
 use crate::core::effect::{Effect, Ignored};
@@ -83,13 +86,25 @@ impl Metrics {
         }
     }
 
-    /// Shows when an account's access token ends.
-    pub fn expires(&self, key: &AccountKey, account: &Account) {
-        let labels = [key.tenant.as_str(), key.account.as_str()];
-        match account.token_expires_at {
-            Some(at) => self.token_expires.with_label_values(&labels).set(at.div_euclid(1_000)),
-            // A gauge that was never set is nothing to remove.
-            None => drop(self.token_expires.remove_label_values(&labels)),
+    /// Shows when the access tokens of all accounts end; of an account that is gone nothing is shown.
+    pub fn expire<'a>(&self, accounts: impl Iterator<Item = (&'a AccountKey, &'a Account)>) {
+        let ends = accounts.filter_map(|(key, account)| {
+            Some(([key.tenant.as_str(), key.account.as_str()], account.token_expires_at?.div_euclid(1_000)))
+        });
+        let ends: BTreeMap<[&str; 2], i64> = ends.collect();
+        for family in self.token_expires.collect() {
+            for shown in family.get_metric() {
+                let label =
+                    |name: &str| shown.get_label().iter().find(|one| one.name() == name).map_or("", |one| one.value());
+                let labels = [label("tenant"), label("account")];
+                if !ends.contains_key(&labels) {
+                    // Whoever removed it first did the same.
+                    let _ = self.token_expires.remove_label_values(&labels);
+                }
+            }
+        }
+        for (labels, at) in &ends {
+            self.token_expires.with_label_values(labels).set(*at);
         }
     }
 
@@ -122,5 +137,27 @@ impl Metrics {
             | DeliveryEventKind::DataActionFinished(_)
             | DeliveryEventKind::Unknown(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::rules::support::account;
+    use schemas::records::Channel;
+
+    #[test]
+    fn the_end_of_a_token_is_shown_as_long_as_the_account_is_there_and_says_so() {
+        let metrics = Metrics::start(&Registry::new()).unwrap();
+        let key = |id: &str| AccountKey { tenant: "acme".into(), account: id.into() };
+        let ends = |at: Option<i64>| Account { token_expires_at: at, ..account(Channel::Instagram) };
+        let shown = || metrics.token_expires.collect().iter().flat_map(|family| family.get_metric().to_vec()).count();
+        let (one, other, none) = (ends(Some(5_000)), ends(Some(7_000)), ends(None));
+        metrics.expire([(&key("a"), &one), (&key("b"), &other), (&key("c"), &none)].into_iter());
+        assert_eq!(shown(), 2);
+        assert_eq!(metrics.token_expires.with_label_values(&["acme", "b"]).get(), 7);
+        metrics.expire([(&key("a"), &other)].into_iter());
+        assert_eq!(shown(), 1);
+        assert_eq!(metrics.token_expires.with_label_values(&["acme", "a"]).get(), 7);
     }
 }

@@ -106,8 +106,8 @@ impl Station for DeliveryStation {
     }
 
     fn observe(&self, _: &str, states: &[&Deliveries]) {
-        for (key, account) in states.iter().flat_map(|state| state.configured()) {
-            self.metrics.expires(key, account);
+        if !states.is_empty() {
+            self.metrics.expire(states.iter().flat_map(|state| state.configured()));
         }
     }
 
