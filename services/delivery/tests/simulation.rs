@@ -2,19 +2,24 @@
 //! order, receipts never go back, nobody is forgotten, and a restored state equals the live one.
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+#[path = "simulation/side.rs"]
+mod side;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use delivery::core::Delivery;
 use delivery::core::effect::{Effect, Send};
 use delivery::core::event::{
-    Account, AccountKey, Answer, Asked, CallEnded, Consented, Echo, Event, Heard, Outcome, Receipt, Refusal, Route,
-    Told, WhenUnknown,
+    Account, AccountKey, Again, Answer, Asked, CallEnded, Consented, Echo, Event, Heard, Outcome, Receipt, Refusal,
+    Route, Told, WhenUnknown,
 };
-use delivery::core::rows::{Breaker, Phase, part_id};
+use delivery::core::rows::{Breaker, Phase, Progress, part_id};
+use delivery::core::{Delivery, Policy};
 use schemas::ids::{ConversationId, CustomerKey, EventId, KeySecret, MessageId};
 use schemas::records::{Channel, Content, Customer, DeliveryEventKind, Direction, MessageAdded, ReceiptStatus};
 use stream::Timestamp;
 use stream::testing::TaskDriver;
+
+use side::Side;
 
 const SCHEDULE_MS: &[i64] = &[1_000, 5_000, 20_000];
 const ACCOUNTS: u64 = 4;
@@ -29,10 +34,10 @@ fn channel(account: u64) -> Channel {
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -64,6 +69,9 @@ struct World {
     order: BTreeMap<CustomerKey, Vec<MessageId>>,
     /// Who said STOP and nothing since.
     silent: BTreeSet<CustomerKey>,
+    /// What was asked for, for whoever wants it once more.
+    records: Vec<Asked>,
+    side: Side,
 }
 
 fn account_key(n: u64) -> AccountKey {
@@ -73,7 +81,7 @@ fn account_key(n: u64) -> AccountKey {
 impl World {
     fn new(seed: u64) -> Self {
         let mut world = Self {
-            driver: TaskDriver::new(Delivery::default()),
+            driver: TaskDriver::new(Delivery { policy: Policy { copies_max: side::COPIES_MAX, ..Policy::default() } }),
             dice: Dice(seed),
             now: Timestamp::from_ms(1_000_000),
             asked: 0,
@@ -82,7 +90,10 @@ impl World {
             stories: BTreeMap::new(),
             order: BTreeMap::new(),
             silent: BTreeSet::new(),
+            records: Vec::new(),
+            side: Side::default(),
         };
+        world.apply(side::configured());
         for n in 0..ACCOUNTS {
             world.configure(n);
         }
@@ -119,7 +130,7 @@ impl World {
             ..MessageAdded::default()
         };
         self.order.entry(customer_key).or_default().push(message_id);
-        Event::Asked(Box::new(Asked {
+        let asked = Asked {
             topic: "conversation.events".into(),
             partition: 0,
             offset: 0,
@@ -137,7 +148,34 @@ impl World {
             added,
             notice: None,
             replay_of: None,
-        }))
+        };
+        self.records.push(asked.clone());
+        Event::Asked(Box::new(asked))
+    }
+
+    /// An operator wants a message to leave once more.
+    fn resend(&mut self) {
+        let at = usize::try_from(self.dice.roll(self.records.len().max(1) as u64)).unwrap();
+        let Some(asked) = self.records.get(at).cloned() else { return };
+        let again = match self.dice.roll(2) {
+            0 => Again::Replay(self.dice.roll(3).to_string()),
+            _ => Again::Redrive(1),
+        };
+        self.hear(Event::Resend(Box::new(asked), again));
+    }
+
+    /// A message that was given up begins anew, behind all others of its customer.
+    fn reopen(&mut self, asked: &Asked) {
+        let (id, state) = (asked.added.message_id, self.driver.state());
+        let is_open = state.message(id).is_some();
+        if is_open || state.sent(id).is_some_and(|sent| sent.past.progress != Progress::Failed) {
+            return;
+        }
+        let order = self.order.entry(asked.customer_key).or_default();
+        order.retain(|other| *other != id);
+        order.push(id);
+        let story = self.stories.entry(id).or_default();
+        (story.is_over, story.rank) = (false, 0);
     }
 
     fn outcome(&mut self) -> Option<Event> {
@@ -209,7 +247,7 @@ impl World {
     }
 
     fn step(&mut self) {
-        match self.dice.roll(20) {
+        match self.dice.roll(26) {
             0..=4 => {
                 let event = self.ask();
                 self.hear(event);
@@ -244,6 +282,13 @@ impl World {
                 _ => self.echo(),
             },
             17 => self.crash(),
+            18..=22 => {
+                let account = account_key(self.dice.roll(ACCOUNTS));
+                if let Some(event) = self.side.happens(&mut self.dice, account, self.now) {
+                    self.hear(event);
+                }
+            }
+            23 => self.resend(),
             _ => {
                 let ms = self.dice.pick(&[1, 500, 3_000, 40_000]);
                 self.pass(ms);
@@ -272,11 +317,17 @@ impl World {
         if self.dice.roll(8) == 0 {
             let _aborted = self.driver.apply_aborted(event.clone(), self.now);
         }
-        self.past.push(event.clone());
+        // What ends an errand comes from our own process, and once.
+        if !matches!(event, Event::Copied(_) | Event::BotCalled(_)) {
+            self.past.push(event.clone());
+        }
         self.apply(event);
     }
 
     fn apply(&mut self, event: Event) {
+        if let Event::Resend(asked, Again::Redrive(_)) = &event {
+            self.reopen(asked);
+        }
         let effects = self.driver.apply(event, self.now);
         self.note(effects);
     }
@@ -291,6 +342,7 @@ impl World {
     fn crash(&mut self) {
         self.driver.crash_and_restore();
         self.calls.clear();
+        let aside = self.side.lost(self.driver.state(), self.now);
         let claimed = self.driver.state().messages().filter(|(_, message)| message.phase == Phase::Claimed);
         let lost: Vec<Event> = claimed
             .map(|(id, message)| {
@@ -298,7 +350,7 @@ impl World {
                 Event::Called(CallEnded { message_id, attempt_no, part_no, at: self.now, outcome: Outcome::Lost })
             })
             .collect();
-        lost.into_iter().for_each(|event| self.apply(event));
+        lost.into_iter().chain(aside).for_each(|event| self.apply(event));
     }
 
     fn note(&mut self, effects: Vec<Effect>) {
@@ -306,12 +358,12 @@ impl World {
             match effect {
                 Effect::Send(send) => self.calls.push_back(*send),
                 Effect::Event(event) => self.tell(event.message_id, event.customer_key, &event.kind),
+                Effect::Copy(copy) => self.side.copy(*copy),
+                Effect::CallBot(call) => self.side.call(*call),
+                Effect::Turned(turned) => self.side.turned(&turned),
                 Effect::Quiet(_)
                 | Effect::Signal(_)
                 | Effect::Account(_)
-                | Effect::Copy(_)
-                | Effect::CallBot(_)
-                | Effect::Turned(_)
                 | Effect::DeadLetter(_)
                 | Effect::Foreign(..)
                 | Effect::OptedOut(_)
@@ -321,6 +373,9 @@ impl World {
     }
 
     fn tell(&mut self, id: MessageId, customer: CustomerKey, kind: &DeliveryEventKind) {
+        if matches!(kind, DeliveryEventKind::MediaStored(_) | DeliveryEventKind::MediaFailed(_)) {
+            return;
+        }
         if matches!(kind, DeliveryEventKind::Claimed(_)) {
             assert!(!self.silent.contains(&customer), "{id} was claimed after a STOP");
             let before = self.order[&customer].iter().take_while(|other| **other != id);
@@ -371,11 +426,12 @@ impl World {
     /// Everything that still waits comes to an end when calls end and time passes.
     fn drain(&mut self) {
         for _ in 0..2_000 {
-            while let Some(event) = self.outcome() {
+            while let Some(event) = self.outcome().or_else(|| self.side.ends(&mut self.dice, self.now)) {
                 self.apply(event);
             }
             self.pass(60_000);
         }
+        self.side.is_settled(self.driver.state());
         assert_eq!(self.driver.state().messages().count(), 0, "messages are left behind");
         assert!(self.stories.values().all(|story| story.is_over), "a message was never settled");
     }
