@@ -1,8 +1,12 @@
 //! The public port: who is let in, what becomes durable, and what each is answered.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/broken.rs"]
+mod broken;
 #[path = "http/channels.rs"]
 mod channels;
+#[path = "http/hostile.rs"]
+mod hostile;
 #[path = "http/outreach.rs"]
 mod outreach;
 mod support;
