@@ -22,6 +22,7 @@ use ingest::intake::http::{Edge, Limits, router};
 use ingest::intake::knowledge::Knowledge;
 use ingest::intake::secrets::SecretBook;
 use ingest::outlets::{Appending, Log};
+use network::Place;
 use objects::{Media, MediaSettings};
 use schemas::codec::Codec;
 use schemas::ids::{ConversationId, CustomerKey, EventId, KeySecret, MessageId};
@@ -111,8 +112,9 @@ fn outlets(secret: &KeySecret, tokens: &TokenSecrets, store: &Path) -> (Calls, F
         account_rate_share: 1.0,
         connect_timeout_ms: 2_000,
         ports: vec![443],
-        internal_hosts: vec!["127.0.0.1".into()],
-        media_internal_hosts: vec!["127.0.0.1".into()],
+        internal_hosts: vec![Place::try_from("127.0.0.1".to_owned()).unwrap()],
+        media_internal_hosts: vec![Place::try_from("127.0.0.1".to_owned()).unwrap()],
+        denied_hosts: Vec::new(),
         media_fetches_max: 8,
         media_timeout_ms: 2_000,
     };

@@ -8,9 +8,11 @@ fn may_use(directory: &str) -> Option<&'static [&'static str]> {
         "schemas" | "services/lib/telemetry" | "services/lib/settings" | "services/lib/access" => Some(&[]),
         "services/lib/stream" => Some(&["telemetry"]),
         "services/lib/objects" => Some(&["access", "settings"]),
+        "services/lib/network" => Some(&["stream", "telemetry"]),
+        "services/lib/outreach" => Some(&["schemas"]),
         "services/cli" | "tests" | "tests/bench" => None,
         other if other.starts_with("deploy/") => None,
-        _ => Some(&["schemas", "stream", "telemetry", "settings", "access", "objects"]),
+        _ => Some(&["schemas", "stream", "telemetry", "settings", "access", "objects", "network", "outreach"]),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Records as an operator sees them: decoded, with their place and their cause.
 
 use schemas::codec::Codec;
+use schemas::config::{Entity, EntityKind};
 use schemas::records::{ConfigEntity, Record};
 use schemas::topics::{self, TOPICS, Topic};
 use serde_json::Value as Json;
@@ -98,6 +99,11 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
+    /// The entity, if this build knows its kind.
+    pub(crate) fn entity(&self) -> Option<Entity> {
+        Entity::from_json(EntityKind::from_name(&self.entity.kind)?, &self.entity.body).ok()
+    }
+
     pub(crate) fn spec(&self) -> Json {
         serde_json::from_str(&self.entity.body).unwrap_or(Json::Null)
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use network::Place;
 use objects::MediaSettings;
 use schemas::codec::RegistrySettings;
 use secrecy::SecretString;
@@ -42,11 +43,13 @@ pub struct DeliverySettings {
     pub connect_timeout_ms: u64,
     /// Ports that may be called on public hosts.
     pub ports: Vec<u16>,
-    /// Hosts that may be called without TLS, on any port and at private addresses.
-    pub internal_hosts: Vec<String>,
-    /// Hosts that media may be fetched from without TLS, on any port and at private addresses, where an
-    /// account's `media_hosts` name them too.
-    pub media_internal_hosts: Vec<String>,
+    /// Where providers' APIs, webhooks and bots may be called at private addresses: hosts and single addresses
+    /// without TLS and on any port, ranges under names with TLS on the ports above.
+    pub internal_hosts: Vec<Place>,
+    /// The same for media, where an account's `media_hosts` name the host too.
+    pub media_internal_hosts: Vec<Place>,
+    /// What is never called, whatever else is said.
+    pub denied_hosts: Vec<Place>,
     /// Media fetched at one time.
     pub media_fetches_max: usize,
     /// Longest time of one fetch, milliseconds.

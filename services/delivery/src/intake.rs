@@ -3,7 +3,7 @@
 //! one of [`REASONS`].
 
 mod accounts;
-mod configuration;
+pub mod configuration;
 mod inbound;
 mod messages;
 mod requests;

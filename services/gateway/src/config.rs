@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use network::PortSettings;
 use objects::MediaSettings;
 use schemas::codec::RegistrySettings;
 use secrecy::SecretString;
@@ -26,6 +27,8 @@ pub struct Config {
     pub clickhouse: ClickHouseSettings,
     /// Where media lie.
     pub media: MediaSettings,
+    /// What its public port allows.
+    pub public_port: PortSettings,
     /// Its own section.
     pub gateway: GatewaySettings,
     /// What guests may do.

@@ -45,6 +45,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     admin.serve(config.gateway.admin_listen).await?;
     let metrics = Metrics::register(&admin.registry)?;
     let http = HttpMetrics::register(&admin.registry, "gateway")?;
+    let counts = ("gateway", network::Metrics::register(&admin.registry)?);
 
     let codec = Arc::new(Codec::connect(&config.schema_registry, TOPICS).await?);
     let log = Arc::new(Publisher::connect(&config.kafka, "weft.gateway")?);
@@ -59,12 +60,12 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     let fingerprint = key_secret.fingerprint();
     let lobby = Lobby::start(
         (config.guests, config.gateway.clone()),
-        key_secret,
+        key_secret.clone(),
         (guest_log, commands.clone()),
         (transcripts.clone(), media.clone()),
         metrics.clone(),
     );
-    let hub = Hub::start(config.gateway.clone(), commands, transcripts, metrics);
+    let hub = Hub::start(config.gateway.clone(), key_secret, commands, transcripts, metrics);
 
     let setup = |name| follower_setup(name, &config.kafka, &progress, &shutdown);
     let (views, events) = (setup("views"), setup("events"));
@@ -84,14 +85,15 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     let signer = Arc::new(Signer::new(&secrets));
     let edge = Edge { hub: hub.clone(), lobby, signer, secrets: Arc::new(secrets), media, shutdown: shutdown.clone() };
     let ending = shutdown.clone();
-    let serving = axum::serve(listener, router(edge, &http)).with_graceful_shutdown(async move { ending.wait().await });
+    let app = router(edge, &http);
+    let serving = network::serve(listener, app, config.public_port, counts, async move { ending.wait().await });
     let finish = async {
         shutdown.wait().await;
         hub.close_all();
         tokio::time::sleep(FINISH).await;
     };
     tokio::select! {
-        served = serving.into_future() => served?,
+        () = serving => {}
         () = finish => tracing::warn!("some requests did not end in time"),
     }
     for follower in followers {

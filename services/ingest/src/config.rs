@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use network::PortSettings;
 use schemas::codec::RegistrySettings;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -22,6 +23,8 @@ pub struct Config {
     pub kafka: KafkaSettings,
     /// Where the schema registry is.
     pub schema_registry: RegistrySettings,
+    /// What its public port allows.
+    pub public_port: PortSettings,
     /// Its own section.
     pub ingest: IngestSettings,
 }

@@ -1,5 +1,7 @@
 //! Every metric of ingest, beside those of HTTP.
 
+use schemas::ids::TenantId;
+
 telemetry::metrics! {
     /// What ingest counts.
     pub struct Metrics {
@@ -16,6 +18,9 @@ telemetry::metrics! {
         /// Records that could not be read, by reason; another service of the topic keeps them as
         /// dead letters.
         unreadable: IntCounterVec = "ingest_unreadable_total" ["topic", "reason"],
+        /// When each of an endpoint's secrets, counted from 1 among those that can be read, last signed a request;
+        /// seconds since 1970. One that is not used any more can be taken out of service.
+        secret_used: IntGaugeVec = "ingest_secret_used_timestamp_seconds" ["tenant", "endpoint", "secret"],
         /// Records on disk that wait for Kafka.
         spool_records: IntGauge = "spool_records" [],
         /// Bytes on disk that wait for Kafka.
@@ -64,6 +69,12 @@ impl Metrics {
     /// Counts a request.
     pub fn request(&self, channel: &str, outcome: Outcome) {
         self.webhooks.with_label_values(&[channel, outcome.as_str()]).inc();
+    }
+
+    /// Notes that one of an endpoint's secrets signed a request.
+    pub fn secret_used(&self, tenant: &TenantId, endpoint: &str, no: usize) {
+        let labels = [tenant.as_str(), endpoint, &no.to_string()];
+        self.secret_used.with_label_values(&labels).set(stream::clock::now().as_ms().div_euclid(1_000));
     }
 
     /// Counts a dead letter.

@@ -95,13 +95,15 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     listening.ok();
     tracing::info!(address = %listener.local_addr()?, "listening");
     let asked = shutdown.clone();
-    let serving = axum::serve(listener, router(edge, &http)).with_graceful_shutdown(async move { asked.wait().await });
+    let counts = (SERVICE, network::Metrics::register(&admin.registry)?);
+    let app = router(edge, &http);
+    let serving = network::serve(listener, app, config.public_port, counts, async move { asked.wait().await });
     let finish = async {
         shutdown.wait().await;
         tokio::time::sleep(FINISH).await;
     };
     tokio::select! {
-        served = serving.into_future() => served?,
+        () = serving => {}
         () = finish => tracing::warn!("some requests did not end in time"),
     }
     tokio::task::spawn_blocking(move || follower.join()).await??;

@@ -1,38 +1,53 @@
 //! Documents name each other: every name must lead somewhere, in the set or on the topic.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemas::config::{Agent, Entity, EntityKind, Queue};
-use schemas::records::ConfigEntity;
+use schemas::records::{Channel, ConfigEntity};
 
 use super::{Document, Problem, key};
 use crate::journal::Applied;
 use crate::output::nearest;
 
-/// Keys of everything that can be referred to.
-pub(crate) type Known = BTreeSet<String>;
+/// Everything that can be referred to, by key; of an account, its channel.
+pub(crate) type Known = BTreeMap<String, Option<Channel>>;
 
 /// Names that lead nowhere.
 pub(crate) fn check_references(documents: &[Document], applied: &Known) -> Vec<Problem> {
     let mut known = applied.clone();
-    known.extend(documents.iter().map(Document::key));
+    known.extend(documents.iter().map(|document| (document.key(), channel_of(&document.entity))));
     let mut problems = Vec::new();
     for document in documents {
         for (kind, id, path) in references(&document.tenant, &document.entity) {
             let path: Vec<_> = path.iter().map(String::as_str).collect();
             let wanted = key(&document.tenant, kind.as_str(), &id);
-            if !known.contains(&wanted) {
+            if !known.contains_key(&wanted) {
                 problems.push(document.problem(&path, nowhere(document, kind, &id, &known)));
             }
         }
+        problems.extend(wrong_channel(document, &known));
     }
     problems
+}
+
+/// The channel of an account.
+pub(crate) fn channel_of(entity: &Entity) -> Option<Channel> {
+    if let Entity::ChannelAccount(account) = entity { Some(account.channel) } else { None }
+}
+
+/// Guests of a deployment write to a web account: any other would send their answers elsewhere.
+fn wrong_channel(document: &Document, known: &Known) -> Option<Problem> {
+    let Entity::Deployment(deployment) = &document.entity else { return None };
+    let account = key(&document.tenant, EntityKind::ChannelAccount.as_str(), &deployment.account);
+    let channel = known.get(&account).copied().flatten().filter(|channel| *channel != Channel::Web)?;
+    let text = format!("expected an account of channel web, `{}` is one of {channel}", deployment.account);
+    Some(document.problem(&["account"], text))
 }
 
 fn nowhere(document: &Document, kind: EntityKind, id: &str, known: &Known) -> String {
     let kind = kind.as_str();
     let prefix = key(&document.tenant, kind, "");
-    let there: Vec<_> = known.iter().filter_map(|key| key.strip_prefix(&prefix)).collect();
+    let there: Vec<_> = known.keys().filter_map(|key| key.strip_prefix(&prefix)).collect();
     match nearest(id, there.iter().copied()) {
         Some(near) => format!("no {kind} `{id}` in these documents or applied before, did you mean `{near}`?"),
         None => format!("no {kind} `{id}` in these documents or applied before"),

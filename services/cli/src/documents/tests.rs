@@ -13,7 +13,7 @@ fn all(text: &str) -> (Vec<Document>, Vec<Problem>) {
         problems = repeated(&documents);
     }
     if problems.is_empty() {
-        problems = check_references(&documents, &Known::from(["acme/Tenant/acme".to_owned()]));
+        problems = check_references(&documents, &Known::from([("acme/Tenant/acme".to_owned(), None)]));
     }
     (documents, problems)
 }
@@ -51,6 +51,15 @@ fn a_wrong_document_is_refused_with_line_column_and_what_was_expected() {
         (one("Deployment", "  name: A\n  account: web\n  allowed_origins: ['*']"), "7:20: expected an origin such as"),
         (one("Deployment", "  name: A\n  account: web"), "5:9: nobody could connect"),
         (one("Deployment", "  name: A\n  account: web\n  native_apps: true"), "6:12: no ChannelAccount `web`"),
+        (
+            format!(
+                "{}---\n{}---\n{}",
+                one("Deployment", "  name: A\n  account: x\n  native_apps: true"),
+                one("ChannelAccount", "  channel: open\n  name: A\n  queue: x"),
+                one("Queue", "  name: Q\n  members: []"),
+            ),
+            "6:12: expected an account of channel web, `x` is one of open",
+        ),
         ("kind: Skill\ntenant: other\nid: x\nspec: {name: X}\n".into(), "no Tenant `other`"),
         ("kind: Skill\ntenant: acme\nid: a/b\nspec: {name: X}\n".into(), "3:5: expected an id of letters"),
         ("kind: Tenant\ntenant: acme\nid: other\nspec: {name: X}\n".into(), "3:5: expected \"acme\""),

@@ -68,7 +68,11 @@ fn subject<'a>(record: &InputRecord<'a>) -> Result<Option<(TenantId, EntityKind,
     Ok(used.map(|kind| (tenant.into(), kind, id)))
 }
 
-fn translate(id: &AccountId, spec: ChannelAccount) -> Result<Account, Reject> {
+/// An account as delivery uses it.
+///
+/// # Errors
+/// A value without a meaning.
+pub fn translate(id: &AccountId, spec: ChannelAccount) -> Result<Account, Reject> {
     let outbound = spec.outbound;
     let waits =
         outbound.retry_schedule_s.iter().map(|seconds| milliseconds(*seconds)).collect::<Result<Vec<_>, _>>()?;

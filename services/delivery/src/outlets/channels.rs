@@ -63,6 +63,18 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
 }
 
+/// The base address of the provider's API for an account; `None` where there is no provider.
+pub fn api_base(channel: Channel, route: &Route) -> Option<&str> {
+    let own = match channel {
+        Channel::Whatsapp => whatsapp::API_URL,
+        Channel::Facebook => facebook::API_URL,
+        Channel::Instagram => instagram::API_URL,
+        Channel::Twitter => twitter::API_URL,
+        Channel::Open | Channel::Web | Channel::Unknown => return None,
+    };
+    Some(base(route, own))
+}
+
 /// The base address, without a slash at its end.
 fn base<'a>(route: &'a Route, own: &'a str) -> &'a str {
     route.api_url.as_deref().unwrap_or(own).trim_end_matches('/')

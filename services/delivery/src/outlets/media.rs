@@ -70,9 +70,8 @@ impl Fetcher {
         secrets: Arc<Secrets>,
         metrics: Metrics,
     ) -> reqwest::Result<Self> {
-        let api = Addresses::new(&settings.ports, &settings.internal_hosts);
-        let foreign = Addresses::new(&settings.ports, &settings.media_internal_hosts);
-        Self::through(settings, [api, foreign], (media, secrets, metrics))
+        let allowed = [Addresses::of_providers(settings), Addresses::of_media(settings)];
+        Self::through(settings, allowed, (media, secrets, metrics))
     }
 
     fn through(

@@ -59,7 +59,7 @@ impl Calls {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(settings: &DeliverySettings, key_secret: KeySecret, metrics: Metrics) -> reqwest::Result<Self> {
-        let addresses = Addresses::new(&settings.ports, &settings.internal_hosts);
+        let addresses = Addresses::of_providers(settings);
         let http = reqwest::Client::builder()
             .redirect(Policy::none())
             .retry(reqwest::retry::never())

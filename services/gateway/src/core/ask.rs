@@ -1,12 +1,14 @@
 //! From what an agent asks to the command that is published.
 
-use schemas::ids::{CommandId, ConversationId, EventId, MessageId, WrapUpCodeId};
+use schemas::ids::{CommandId, ConversationId, EventId, MessageId, QueueId, WrapUpCodeId};
 use schemas::records::{
-    AgentAsk, Content, ConversationCommand, ConversationCommandKind, Presence, RoutingCommand, RoutingCommandKind,
-    RoutingStatus, SendMessage, Sender, SenderKind, SetPresence, Signal, WorkState, WorkView, WrapUpAsk,
+    AgentAsk, Content, ConversationCommand, ConversationCommandKind, OwnerKind, Presence, RoutingCommand,
+    RoutingCommandKind, RoutingStatus, SendMessage, Sender, SenderKind, SetPresence, Signal, Target, WorkState,
+    WorkView, WrapUpAsk,
 };
 use stream::Timestamp;
 
+use super::outreach::{Resolved, Start};
 use super::settle::Awaits;
 use super::{AgentRef, Desk, Outcome};
 
@@ -33,6 +35,8 @@ pub enum Ask {
         /// What.
         content: Box<Content>,
     },
+    /// To write to somebody first.
+    Start(Box<Start>),
     /// To finish after-call work.
     WrapUp {
         /// Of which conversation.
@@ -68,6 +72,7 @@ impl Ask {
             Self::Decline(_) => "decline",
             Self::Disconnect(_) => "disconnect",
             Self::Message { .. } => "message",
+            Self::Start(_) => "start",
             Self::WrapUp { .. } => "wrap_up",
             Self::Typing(_) => "typing",
             Self::Read(_) => "read",
@@ -132,6 +137,13 @@ impl Desk {
                 Ok(work) => (Awaits::Named, about.send(work, *content)),
                 Err(reason) => return Asked::Decided(Outcome::Refused(reason.to_owned())),
             },
+            Ask::Start(start) => {
+                let queue = start.queue.clone();
+                match self.outreach.resolve(&agent.tenant, *start) {
+                    Ok(resolved) => (Awaits::Named, about.start(resolved, queue)),
+                    Err(reason) => return Asked::Decided(Outcome::Refused(reason.to_owned())),
+                }
+            }
             Ask::Typing(conversation) => return self.signal(&about, conversation, (None, "typing", None)),
             Ask::Read(conversation) => return self.signal(&about, conversation, (None, "read", None)),
             Ask::React { conversation, message, emoji } => {
@@ -234,6 +246,31 @@ impl About<'_> {
             ..SendMessage::default()
         };
         self.conversation(work, ConversationCommandKind::Send(Box::new(send)))
+    }
+
+    /// By their own name, for an answer to themselves; threading begins the stint, routing gives it to them.
+    fn start(&self, resolved: Resolved, queue_id: Option<QueueId>) -> Command {
+        let agent = self.agent.agent.to_string();
+        let send = SendMessage {
+            sender: self.sender(),
+            content: resolved.content,
+            purpose: resolved.purpose,
+            target: Some(Target { kind: OwnerKind::Agent, id: agent, queue_id }),
+            ..SendMessage::default()
+        };
+        Command::Conversation(ConversationCommand {
+            event_id: self.event_id(),
+            tenant: self.agent.tenant.clone(),
+            occurred_at: self.now.as_ms(),
+            recorded_at: self.now.as_ms(),
+            command_id: self.command_id,
+            channel: resolved.channel,
+            account_id: resolved.account,
+            customer_key: resolved.customer_key,
+            customer: Some(resolved.customer),
+            conversation_id: None,
+            kind: ConversationCommandKind::Send(Box::new(send)),
+        })
     }
 
     fn conversation(&self, work: &WorkView, kind: ConversationCommandKind) -> Command {

@@ -4,18 +4,20 @@
 mod ask;
 mod effect;
 pub mod guests;
+mod outreach;
 mod seen;
 mod settle;
 mod talk;
 
 pub use ask::{Ask, Asked, Command};
 pub use effect::{Effect, Hello, News, Outcome};
+pub use outreach::{Outreach, Start, Words};
 pub use seen::Seen;
 pub use talk::{DeliveryState, Said, Talk};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use schemas::ids::{AgentId, CommandId, ConversationId, CustomerKey, QueueId, TenantId};
+use schemas::ids::{AgentId, CommandId, ConversationId, CustomerKey, KeySecret, QueueId, TenantId};
 use schemas::records::{
     AgentView, ConversationView, Presence, QueueView, RoutingEvent, RoutingEventKind, RoutingStatus, WorkState,
     WorkView,
@@ -65,13 +67,15 @@ pub struct Desk {
     by_customer: BTreeMap<CustomerKey, (TenantId, ConversationId)>,
     ended: VecDeque<(TenantId, ConversationId)>,
     settlements: Settlements,
+    outreach: Outreach,
 }
 
 impl Desk {
-    /// Knows nothing yet.
-    pub fn new(limits: Limits) -> Self {
+    /// Knows nothing yet; keys of customers are made with this secret.
+    pub fn new(limits: Limits, key_secret: KeySecret) -> Self {
         Self {
             limits,
+            outreach: Outreach::new(key_secret),
             known: BTreeMap::new(),
             agents: BTreeMap::new(),
             queues: BTreeMap::new(),
@@ -99,9 +103,20 @@ impl Desk {
             Seen::Said(event) => self.conversation_event(*event),
             Seen::Delivered(event) => self.delivery_event(&event),
             Seen::Routed(event) => self.routing_event(&event),
+            Seen::Account { tenant, account, channel, .. } => {
+                self.outreach.account(tenant, account, channel);
+                Vec::new()
+            }
+            Seen::Template { tenant, id, template } => {
+                self.outreach.template(tenant, id, template.map(|template| *template));
+                Vec::new()
+            }
+            Seen::Spelling { spelling, canonical } => {
+                self.outreach.spelling(spelling, canonical);
+                Vec::new()
+            }
             Seen::Tenant { .. }
             | Seen::Deployment { .. }
-            | Seen::WebAccount { .. }
             | Seen::Guest(_)
             | Seen::SessionGone(_)
             | Seen::GuestGone(_) => Vec::new(),

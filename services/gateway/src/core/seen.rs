@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use schemas::config::Deployment;
+use schemas::config::{Deployment, Template};
 use schemas::ids::{AccountId, ConversationId, CustomerKey, DeploymentId, QueueId, TenantId};
 use schemas::records::{
-    AgentView, ConversationEvent, ConversationView, DeliveryEvent, GuestView, QueueView, RoutingEvent, WorkView,
+    AgentView, Channel, ConversationEvent, ConversationView, DeliveryEvent, GuestView, QueueView, RoutingEvent,
+    WorkView,
 };
 
 use super::AgentRef;
@@ -84,14 +85,32 @@ pub enum Seen {
         /// What it says.
         spec: Option<Arc<Deployment>>,
     },
-    /// A web account: how long its sessions last; none when removed or of another channel.
-    WebAccount {
+    /// A channel account, or none when removed.
+    Account {
         /// Whose.
         tenant: TenantId,
         /// Its id.
         account: AccountId,
-        /// Minutes after the last message of either side.
+        /// Its channel.
+        channel: Option<Channel>,
+        /// Of a web account: minutes that its sessions last after the last message of either side.
         session_minutes: Option<i64>,
+    },
+    /// A template, or none when removed.
+    Template {
+        /// Whose.
+        tenant: TenantId,
+        /// Its id.
+        id: String,
+        /// What it says.
+        template: Option<Box<Template>>,
+    },
+    /// Another spelling of a customer's id, by the key that it would make; none: forgotten.
+    Spelling {
+        /// The spelling.
+        spelling: CustomerKey,
+        /// The id that the key is made from.
+        canonical: Option<String>,
     },
     /// What gateways keep of guests.
     Guest(Box<GuestView>),

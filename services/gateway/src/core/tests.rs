@@ -1,4 +1,4 @@
-use schemas::ids::{AccountId, CommandId, ConversationId, CustomerKey, EventId, MessageId, StintId};
+use schemas::ids::{AccountId, CommandId, ConversationId, CustomerKey, EventId, KeySecret, MessageId, StintId};
 use schemas::records::{
     AgentStateChanged, Channel, Connected, Content, ConversationCommandKind, ConversationEvent, ConversationEventKind,
     DeliveryEvent, DeliveryEventKind, Direction, Ended, Failed, MessageAdded, MessageRefused, Receipt, Refused,
@@ -122,7 +122,7 @@ fn text(name: &str) -> Ask {
 }
 
 fn desk_with(view: WorkView) -> Desk {
-    let mut desk = Desk::new(LIMITS);
+    let mut desk = Desk::new(LIMITS, KeySecret::new("test"));
     desk.apply(work(view));
     desk
 }
@@ -150,7 +150,7 @@ fn kinds(effects: &[Effect]) -> Vec<String> {
 
 #[test]
 fn an_agent_is_told_of_an_offer_once_and_of_its_end() {
-    let mut desk = Desk::new(LIMITS);
+    let mut desk = Desk::new(LIMITS, KeySecret::new("test"));
     assert!(desk.apply(work(view("c", WorkState::Waiting, None, 1))).is_empty());
     let alerting = view("c", WorkState::Alerting, Some("ada"), 1);
     assert_eq!(kinds(&desk.apply(work(alerting.clone()))), ["ada offer"]);
@@ -213,7 +213,9 @@ fn who_does_not_own_a_conversation_never_speaks_under_its_epoch() {
             assert_eq!(refused, reason);
         }
     }
-    let Asked::Decided(outcome) = ask(&mut Desk::new(LIMITS), "1", text("c")) else { panic!("published") };
+    let Asked::Decided(outcome) = ask(&mut Desk::new(LIMITS, KeySecret::new("test")), "1", text("c")) else {
+        panic!("published")
+    };
     assert_eq!(outcome, Outcome::Refused("unknown_conversation".into()));
 }
 
@@ -262,7 +264,7 @@ fn a_refusal_names_the_command_and_its_reason() {
 
 #[test]
 fn what_routing_says_nothing_of_is_answered_once_it_is_durable() {
-    let mut desk = Desk::new(LIMITS);
+    let mut desk = Desk::new(LIMITS, KeySecret::new("test"));
     let presence = |presence| Ask::Presence { presence, secondary: None };
     assert!(matches!(ask(&mut desk, "1", presence(Presence::Offline)), Asked::PublishOnly(_)));
     assert!(matches!(ask(&mut desk, "2", presence(Presence::OnQueue)), Asked::Publish(_)));
@@ -338,7 +340,7 @@ fn agents_see_the_customer_type_and_not_themselves() {
 
 #[test]
 fn conversations_without_a_live_stint_are_kept_up_to_a_limit() {
-    let mut desk = Desk::new(LIMITS);
+    let mut desk = Desk::new(LIMITS, KeySecret::new("test"));
     for name in ["a", "b", "c"] {
         desk.apply(added(name, 1, None));
     }

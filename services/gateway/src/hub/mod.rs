@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use schemas::ids::{AgentId, CommandId, ConversationId, CustomerKey, QueueId, TenantId};
+use schemas::ids::{AgentId, CommandId, ConversationId, CustomerKey, KeySecret, QueueId, TenantId};
 use schemas::records::{QueueView, WorkView};
 use serde_json::{Value, json};
 use stream::clock::{self, Stamp};
@@ -166,7 +166,13 @@ enum State {
 
 impl Hub {
     /// Starts the task that tells routing who is connected.
-    pub fn start(settings: GatewaySettings, commands: Commands, transcripts: Transcripts, metrics: Metrics) -> Self {
+    pub fn start(
+        settings: GatewaySettings,
+        key_secret: KeySecret,
+        commands: Commands,
+        transcripts: Transcripts,
+        metrics: Metrics,
+    ) -> Self {
         let limits = Limits {
             messages_max: settings.messages_kept_max,
             ended_max: settings.ended_kept_max,
@@ -174,7 +180,7 @@ impl Hub {
         };
         let (notices, waiting) = mpsc::channel(NOTICES_MAX);
         let inner = Inner {
-            desk: Desk::new(limits),
+            desk: Desk::new(limits, key_secret),
             sockets: BTreeMap::new(),
             waiting: BTreeMap::new(),
             sockets_open: 0,

@@ -1,11 +1,11 @@
 //! From JSON to an [`Ask`]: bodies of requests and frames of sockets.
 
-use schemas::ids::{ConversationId, MessageId, WrapUpCodeId};
+use schemas::ids::{AccountId, ConversationId, MessageId, QueueId, WrapUpCodeId};
 use schemas::records::{Attachment, Content, ContentKind, Presence};
 use serde::Deserialize;
 
 use crate::config::GatewaySettings;
-use crate::core::Ask;
+use crate::core::{Ask, Start, Words};
 
 const URL_CHARS_MAX: usize = 2048;
 const NOTES_CHARS_MAX: usize = 10_000;
@@ -42,6 +42,17 @@ pub enum Frame {
         text: Option<String>,
         #[serde(default)]
         attachments: Vec<Attached>,
+        id: String,
+    },
+    Start {
+        account: AccountId,
+        customer: String,
+        #[serde(default)]
+        text: Option<String>,
+        #[serde(default)]
+        template: Option<TemplateBody>,
+        queue: Option<QueueId>,
+        purpose: Option<String>,
         id: String,
     },
     WrapUp {
@@ -108,6 +119,39 @@ pub struct MessageBody {
     /// Media.
     #[serde(default)]
     pub attachments: Vec<Attached>,
+}
+
+/// Body of `POST conversations`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartBody {
+    /// By which account.
+    pub account: AccountId,
+    /// Whom, as the channel writes ids.
+    pub customer: String,
+    /// What to say.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// Or a template.
+    #[serde(default)]
+    pub template: Option<TemplateBody>,
+    /// On behalf of which queue.
+    #[serde(default)]
+    pub queue: Option<QueueId>,
+    /// What it is sent for; the template's own, else `messages`.
+    #[serde(default)]
+    pub purpose: Option<String>,
+}
+
+/// A template and what fills its holes, `{{1}}` first.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateBody {
+    /// The id of a `Template`.
+    pub id: String,
+    /// Its parameters.
+    #[serde(default)]
+    pub parameters: Vec<String>,
 }
 
 /// Body of `POST conversations/{id}/wrap-up`.
@@ -191,6 +235,24 @@ fn attachment(attached: Attached) -> Result<Attachment, Invalid> {
         file_name: attached.file_name,
         ..Attachment::default()
     })
+}
+
+/// A first message within the limits: either words or a template.
+pub fn start(body: StartBody, limits: &GatewaySettings) -> Result<Ask, Invalid> {
+    let words = match (body.text, body.template) {
+        (text, None) => {
+            let Ask::Message { content, .. } =
+                message(ConversationId::default(), MessageBody { text, attachments: Vec::new() }, limits)?
+            else {
+                unreachable!("a message is asked")
+            };
+            Words::Own(content)
+        }
+        (None, Some(TemplateBody { id, parameters })) => Words::Template { id, values: parameters },
+        (Some(_), Some(_)) => return Err(invalid("bad_message", "expected either text or template")),
+    };
+    let StartBody { account, customer, queue, purpose, .. } = body;
+    Ok(Ask::Start(Box::new(Start { account, customer, words, queue, purpose })))
 }
 
 /// A wrap-up within the limits.

@@ -52,6 +52,7 @@ pub fn router(edge: Edge, http: &HttpMetrics) -> Router {
         .route("/api/v1/deployments/{id}/config.json", get(deployment::config))
         .route("/api/v1/agents/me/presence", get(rest::presence).post(rest::set_presence))
         .route("/api/v1/agents/me/work", get(rest::work))
+        .route("/api/v1/conversations", post(rest::start))
         .route("/api/v1/conversations/{id}", get(rest::conversation))
         .route("/api/v1/conversations/{id}/messages", get(rest::messages).post(rest::send))
         .route("/api/v1/conversations/{id}/accept", post(rest::accept))

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use schemas::codec::{Codec, CodecError};
 use schemas::config::{ChannelAccount, Entity, EntityKind};
 use schemas::ids::{AccountId, AgentId, ConversationId, CustomerKey, DeploymentId, QueueId, TenantId};
-use schemas::records::{Channel, ConfigEntity, RoutingView, RoutingViewKind};
+use schemas::records::{Channel, ConfigEntity, CustomerAlias, RoutingView, RoutingViewKind};
 use schemas::topics::{
-    CONFIG_ENTITIES, CONVERSATION_EVENTS, CONVERSATION_VIEWS, DELIVERY_EVENTS, GUEST_VIEWS, ROUTING_EVENTS,
-    ROUTING_VIEWS, Topic,
+    CONFIG_ENTITIES, CONVERSATION_EVENTS, CONVERSATION_VIEWS, CUSTOMER_ALIASES, DELIVERY_EVENTS, GUEST_VIEWS,
+    ROUTING_EVENTS, ROUTING_VIEWS, Topic,
 };
 
 use crate::core::guests::session::SessionId;
 use crate::core::{AgentRef, Seen};
 
 /// Topics that are read from their beginning.
-pub const VIEWS: [Topic; 4] = [CONFIG_ENTITIES, CONVERSATION_VIEWS, ROUTING_VIEWS, GUEST_VIEWS];
+pub const VIEWS: [Topic; 5] = [CONFIG_ENTITIES, CUSTOMER_ALIASES, CONVERSATION_VIEWS, ROUTING_VIEWS, GUEST_VIEWS];
 /// Topics that are read from their end.
 pub const EVENTS: [Topic; 3] = [CONVERSATION_EVENTS, DELIVERY_EVENTS, ROUTING_EVENTS];
 
@@ -66,6 +66,7 @@ pub fn read(
     let key = || key.and_then(|key| std::str::from_utf8(key).ok());
     match (topic, payload) {
         ("config.entities", payload) => entity(codec, key(), payload),
+        ("customer.aliases", payload) => spelling(codec, key(), payload),
         ("routing.views", Some(payload)) => Ok(view(codec.decode(payload)?)),
         ("routing.views", None) => view_gone(key()),
         ("conversation.views", Some(payload)) => Ok(Some(Seen::Conversation(Box::new(codec.decode(payload)?)))),
@@ -93,7 +94,15 @@ fn three(key: Option<&str>) -> Result<(TenantId, &str, &str), Unreadable> {
 fn entity(codec: &Codec, key: Option<&str>, payload: Option<&[u8]>) -> Result<Option<Seen>, Unreadable> {
     let (tenant, kind, id) = three(key)?;
     let Some(kind) = EntityKind::from_name(kind) else { return Ok(None) };
-    if !matches!(kind, EntityKind::Tenant | EntityKind::Agent | EntityKind::Deployment | EntityKind::ChannelAccount) {
+    let is_used = matches!(
+        kind,
+        EntityKind::Tenant
+            | EntityKind::Agent
+            | EntityKind::Deployment
+            | EntityKind::ChannelAccount
+            | EntityKind::Template
+    );
+    if !is_used {
         return Ok(None);
     }
     let entity = match payload {
@@ -115,9 +124,14 @@ fn entity(codec: &Codec, key: Option<&str>, payload: Option<&[u8]>) -> Result<Op
         }
         EntityKind::ChannelAccount => {
             let spec = if let Some(Entity::ChannelAccount(spec)) = entity { Some(spec) } else { None };
+            let channel = spec.as_ref().map(|spec| spec.channel);
             let web = spec.filter(|spec| spec.channel == Channel::Web);
             let session_minutes = web.map(|spec| spec.session_minutes.unwrap_or(ChannelAccount::SESSION_MINUTES));
-            Some(Seen::WebAccount { tenant, account: AccountId::new(id), session_minutes })
+            Some(Seen::Account { tenant, account: AccountId::new(id), channel, session_minutes })
+        }
+        EntityKind::Template => {
+            let template = if let Some(Entity::Template(spec)) = entity { Some(Box::new(spec)) } else { None };
+            Some(Seen::Template { tenant, id: id.to_owned(), template })
         }
         EntityKind::Tenant => {
             let key_fingerprint = if let Some(Entity::Tenant(spec)) = entity { spec.key_fingerprint } else { None };
@@ -128,11 +142,18 @@ fn entity(codec: &Codec, key: Option<&str>, payload: Option<&[u8]>) -> Result<Op
         | EntityKind::Skill
         | EntityKind::Language
         | EntityKind::WrapUpCode
-        | EntityKind::Template
         | EntityKind::EntryPoint
         | EntityKind::Bot
         | EntityKind::ApiClient => None,
     })
+}
+
+/// `tenant/channel/account/hash`; the hash is the key that the spelling would make.
+fn spelling(codec: &Codec, key: Option<&str>, payload: Option<&[u8]>) -> Result<Option<Seen>, Unreadable> {
+    let spelling = key.and_then(|key| key.rsplit('/').next()?.parse().ok());
+    let spelling = spelling.ok_or(Unreadable::Key("of tenant/channel/account/hash"))?;
+    let alias: Option<CustomerAlias> = payload.map(|payload| codec.decode(payload)).transpose()?;
+    Ok(Some(Seen::Spelling { spelling, canonical: alias.map(|alias| alias.canonical_id) }))
 }
 
 fn guest_gone(key: Option<&str>) -> Result<Option<Seen>, Unreadable> {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use stream::clock;
 
 use super::Edge;
-use super::ask::{self, Invalid, MessageBody, PresenceBody, WrapUpBody};
+use super::ask::{self, Invalid, MessageBody, PresenceBody, StartBody, WrapUpBody};
 use super::bearer::Bearer;
 use super::problem::Problem;
 use crate::core::{Ask, Outcome};
@@ -107,6 +107,20 @@ pub async fn send(
         return Err(Problem::bad_request("idempotency_key_missing", "messages need the header Idempotency-Key"));
     }
     let ask = ask::message(conversation_id(&id)?, read::<MessageBody>(body)?, edge.hub.settings())?;
+    answer(&edge, &bearer, &headers, ask).await
+}
+
+/// `POST conversations`: the agent writes first; needs `Idempotency-Key`.
+pub async fn start(
+    State(edge): State<Edge>,
+    bearer: Bearer,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    if idempotency_key(&headers)?.is_none() {
+        return Err(Problem::bad_request("idempotency_key_missing", "messages need the header Idempotency-Key"));
+    }
+    let ask = ask::start(read::<StartBody>(body)?, edge.hub.settings())?;
     answer(&edge, &bearer, &headers, ask).await
 }
 

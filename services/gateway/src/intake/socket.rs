@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Edge;
-use super::ask::{self, Frame, Invalid, MessageBody, PresenceBody, WrapUpBody};
+use super::ask::{self, Frame, Invalid, MessageBody, PresenceBody, StartBody, WrapUpBody};
 use super::bearer::Bearer;
 use super::problem::Problem;
 use super::wire::{self, Came};
@@ -143,6 +143,10 @@ fn queued(frame: Frame, hub: &Hub) -> Result<Option<Queued>, (Option<String>, In
         Frame::Message { conversation_id, text, attachments, id } => {
             let body = MessageBody { text, attachments };
             (Some(id), ask::message(conversation_id, body, hub.settings()))
+        }
+        Frame::Start { account, customer, text, template, queue, purpose, id } => {
+            let body = StartBody { account, customer, text, template, queue, purpose };
+            (Some(id), ask::start(body, hub.settings()))
         }
         Frame::WrapUp { conversation_id, code, notes, tags, id } => {
             (id, ask::wrap_up(conversation_id, WrapUpBody { code, notes, tags }))

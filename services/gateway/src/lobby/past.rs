@@ -24,6 +24,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(250);
 const CONVERSATIONS_MAX: u32 = 20;
 const PAGE_MAX: usize = 100;
 const PAGE: usize = 25;
+/// The delivery state of what consent forbade.
+const REFUSED: &str = "refused";
 
 /// A page of what was said.
 #[derive(Debug, Clone, PartialEq)]
@@ -241,5 +243,6 @@ fn shown(row: Row, conversation: ConversationId, number: u32) -> Shown {
         from: if is_theirs { SenderKind::Customer } else { row.sender_kind },
         content: Content { content_kind: row.content_kind, text, ..Content::default() },
         at: row.occurred_at,
+        is_withheld: row.delivery_state.as_deref() == Some(REFUSED),
     }
 }

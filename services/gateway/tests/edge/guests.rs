@@ -33,7 +33,12 @@ pub(crate) fn deployment() -> Deployment {
 
 pub(crate) fn deploy(house: &House, spec: Deployment, session_minutes: i64) {
     let (tenant, account) = ("acme".into(), "shop-web".into());
-    house.lobby.see(&Seen::WebAccount { tenant, account, session_minutes: Some(session_minutes) });
+    house.lobby.see(&Seen::Account {
+        tenant,
+        account,
+        channel: Some(Channel::Web),
+        session_minutes: Some(session_minutes),
+    });
     house.lobby.see(&Seen::Deployment { tenant: "acme".into(), id: "shop".into(), spec: Some(Arc::new(spec)) });
 }
 
@@ -250,7 +255,12 @@ async fn nobody_comes_in_by_another_origin_or_with_a_secret_in_the_address() {
     deploy(&house, Deployment { native_apps: true, ..deployment() }, 60);
     assert!(try_guest(&house, "?deployment=shop", None).await.is_ok());
     let tenant = "evil".into();
-    house.lobby.see(&Seen::WebAccount { tenant, account: "shop-web".into(), session_minutes: Some(60) });
+    house.lobby.see(&Seen::Account {
+        tenant,
+        account: "shop-web".into(),
+        channel: Some(Channel::Web),
+        session_minutes: Some(60),
+    });
     let spec = Some(Arc::new(deployment()));
     house.lobby.see(&Seen::Deployment { tenant: "evil".into(), id: "shop".into(), spec });
     assert!(guest_is_refused(&house).await, "two tenants, one name: nobody knows whose guest it is");

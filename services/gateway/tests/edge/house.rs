@@ -94,7 +94,7 @@ impl House {
             (transcripts.clone(), media.clone()),
             metrics.clone(),
         );
-        let hub = Hub::start(config.gateway, commands, transcripts, metrics);
+        let hub = Hub::start(config.gateway, KeySecret::new("test"), commands, transcripts, metrics);
         for agent in ["ada", "ben"] {
             hub.see(Seen::Known { agent: who(agent), supervisor: Some(false) });
         }

@@ -1,17 +1,14 @@
 //! What programs ask for on our own initiative: agentless messages (T7) and consents gathered
 //! elsewhere (C7), as commands to threading.
 
-use std::collections::BTreeMap;
-
-use schemas::config::Template;
 use schemas::ids::{AccountId, ClientId, CommandId, CustomerKey, EventId, KeySecret, TenantId};
 use schemas::records::{
-    Channel, Content, ContentKind, ConversationCommand, ConversationCommandKind, Customer, Millis, SendMessage, Sender,
-    SenderKind, SetConsent, Target,
+    Channel, Content, ConversationCommand, ConversationCommandKind, Customer, Millis, SendMessage, Sender, SenderKind,
+    SetConsent, Target,
 };
 
-use super::rules::customer::{self, At};
-use super::{Directory, Party, PartyId};
+use super::Directory;
+use super::rules::customer::At;
 
 /// Who asks, and when.
 #[derive(Debug, Clone)]
@@ -60,15 +57,10 @@ pub fn whom(
     (account, channel): (AccountId, Channel),
     id: &str,
 ) -> Whom {
-    let (id, id_type) = match channel {
-        Channel::Whatsapp if customer::is_user_id(id) => (id.to_owned(), "user_id"),
-        Channel::Whatsapp => (id.chars().filter(char::is_ascii_digit).collect(), "phone"),
-        Channel::Facebook | Channel::Instagram | Channel::Twitter => (id.to_owned(), "user_id"),
-        Channel::Open | Channel::Web | Channel::Unknown => (id.to_owned(), "opaque"),
-    };
-    let party = Party { ids: vec![PartyId { id, id_type }], ..Party::default() };
     let at = At { tenant, channel, account: Some(&account) };
-    let customer = customer::canonical(party, at, directory, secret);
+    let called = ::outreach::called(channel, id);
+    let canonical = directory.canonical_id(at.key(&called.id, secret)).map(str::to_owned);
+    let customer = canonical.map_or_else(|| called.clone(), |id| ::outreach::known_as(called.clone(), &id));
     let key = at.key(&customer.id, secret);
     Whom { account, channel, customer, key }
 }
@@ -110,34 +102,8 @@ fn command(asker: &Asker, what: &str, whom: Whom, at: Millis, kind: Conversation
     }
 }
 
-/// A template with its holes filled, for a channel.
-///
-/// # Errors
-/// The first hole for which there is nothing.
-pub fn filled(template: &Template, channel: Channel, values: &BTreeMap<usize, String>) -> Result<Content, usize> {
-    let mut text = template.text.clone();
-    let holes = (1..).take_while(|no| template.text.contains(&hole(*no))).count();
-    for no in 1..=holes {
-        text = text.replace(&hole(no), values.get(&no).ok_or(no)?);
-    }
-    let content = Content::text(text);
-    let Some(approved) = template.approved.as_ref().filter(|_| channel == Channel::Whatsapp) else {
-        return Ok(content);
-    };
-    let named = [("template.name", &approved.name), ("template.language", &approved.language)];
-    let named = named.into_iter().map(|(name, value)| (name.to_owned(), value.clone()));
-    let body = (1..=holes).filter_map(|no| Some((format!("template.body.{no}"), values.get(&no)?.clone())));
-    Ok(Content { content_kind: ContentKind::Template, provider_fields: named.chain(body).collect(), ..content })
-}
-
-fn hole(no: usize) -> String {
-    format!("{{{{{no}}}}}")
-}
-
 #[cfg(test)]
 mod tests {
-    use schemas::config::ApprovedTemplate;
-
     use super::*;
     use crate::core::tests::{alias, directory, secret};
 
@@ -170,23 +136,5 @@ mod tests {
         assert_eq!(id(&asker("k", 1), "41"), id(&asker("k", 2), "41"));
         assert_ne!(id(&asker("k", 1), "41"), id(&asker("k", 1), "42"));
         assert_ne!(id(&asker("k", 1), "41"), id(&asker("j", 1), "41"));
-    }
-
-    #[test]
-    fn a_template_is_approved_on_whatsapp_and_a_text_elsewhere() {
-        let approved = Some(ApprovedTemplate { name: "parcel".into(), language: "en".into() });
-        let text = "Hello {{1}}, it comes {{2}}. Bye {{1}}!".to_owned();
-        let template = Template { text, approved, ..Template::default() };
-        let values = [(1, "Ada".to_owned()), (2, "today".to_owned())].into();
-        let there = filled(&template, Channel::Whatsapp, &values).unwrap();
-        assert_eq!(there.content_kind, ContentKind::Template);
-        assert_eq!(there.provider_fields["template.name"], "parcel");
-        assert_eq!(there.provider_fields["template.body.2"], "today");
-        let here = filled(&template, Channel::Open, &values).unwrap();
-        assert_eq!(
-            (here.content_kind, here.text.as_deref()),
-            (ContentKind::Text, Some("Hello Ada, it comes today. Bye Ada!"))
-        );
-        assert_eq!(filled(&template, Channel::Open, &[(1, "Ada".to_owned())].into()), Err(2));
     }
 }

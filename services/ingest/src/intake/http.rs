@@ -7,7 +7,6 @@ mod meta;
 mod open;
 mod outreach;
 pub mod problem;
-pub mod rates;
 mod signed;
 mod x;
 
@@ -19,6 +18,7 @@ use access::TokenSecrets;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
+use network::Rates;
 use telemetry::{HttpMetrics, TraceContext};
 use tokio::sync::Semaphore;
 
@@ -27,7 +27,6 @@ use crate::intake::channels::open::Form;
 use crate::intake::secrets::SecretBook;
 use crate::intake::signature::Scheme;
 use problem::Problem;
-use rates::Rates;
 
 /// What every request may need; cheap to clone.
 #[derive(Clone)]

@@ -12,9 +12,9 @@ use schemas::config::{Entity, EntityKind};
 use schemas::ids::{AgentId, CommandId, ConversationId, CustomerKey, EventId, QueueId, StintId, TenantId};
 use schemas::records::{
     AgentAsk, Cause, Channel, Connect, ConnectionChange, ConnectionsHeld, Content, ConversationCommandKind,
-    CustomerLeft, Decision, DeliveryRequest, Disconnect, Millis, PartEnded, Presence, QueueVisitEnded, ReentryReleased,
-    RoutingCommand, RoutingCommandKind, RoutingEvent, RoutingEventKind, SegmentEnded, Sender, SenderKind, SetPresence,
-    Spoke, WorkArrived, WrapUpAsk,
+    CustomerLeft, Decision, DeliveryRequest, Disconnect, Millis, OwnerKind, PartEnded, Presence, QueueVisitEnded,
+    ReentryReleased, RoutingCommand, RoutingCommandKind, RoutingEvent, RoutingEventKind, SegmentEnded, Sender,
+    SenderKind, SetPresence, Spoke, Target, WorkArrived, WrapUpAsk,
 };
 use stream::Timestamp;
 use stream::testing::TaskDriver;
@@ -239,6 +239,15 @@ impl Bench {
             ..WorkArrived::default()
         };
         self.arrived(name, arrived, at)
+    }
+
+    /// A stint that an agent began by writing first.
+    pub fn begins(&mut self, name: &str, agent: &str, queue: &str) -> &mut Self {
+        let target = Target { kind: OwnerKind::Agent, id: agent.into(), queue_id: Some(queue.into()) };
+        let arrived = WorkArrived { account_id: "main".into(), target: Some(target), ..WorkArrived::default() };
+        let now = self.now();
+        self.stints.insert(name.into(), 1);
+        self.arrived(name, arrived, now)
     }
 
     fn arrived(&mut self, name: &str, arrived: WorkArrived, at: Millis) -> &mut Self {

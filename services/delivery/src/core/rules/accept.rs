@@ -1,12 +1,12 @@
 //! A message enters its customer's lane, unless it is clear already that it cannot be sent.
 
-use schemas::records::{Channel, DeliveryEventKind, Sent};
+use schemas::records::{Channel, DeliveryEventKind, SendRefused, Sent};
 
 use crate::core::effect::Ignored;
 use crate::core::event::Asked;
 use crate::core::rendering::{self, PARTS_MAX};
 use crate::core::rows::{Lane, Message, Past, Phase, Progress, SentPart};
-use crate::core::rules::order;
+use crate::core::rules::{consent, order};
 use crate::core::step::{About, Step, failed};
 
 /// Messages of one customer that may wait at one time.
@@ -74,8 +74,14 @@ pub(crate) fn again(step: &mut Step<'_>, asked: Asked, former: Former) {
     order::turn(step, customer);
 }
 
-/// The gateway shows web messages from the conversation's events (C10).
+/// The gateway shows web messages from the conversation's events (C10), those that consent decides about once it
+/// is said here that they are sent.
 fn served_by_gateway(step: &mut Step<'_>, asked: &Asked) {
+    if let Some(refusal) = consent::refusal_of(step, asked) {
+        let refused = SendRefused { reason: refusal.as_str().into() };
+        step.say(About::asked(asked, 0), step.now.as_ms(), DeliveryEventKind::Refused(refused));
+        return step.remember(asked, 0, Past::failed(Vec::new(), 1));
+    }
     let sent = Sent { provider_message_id: None, offered_choices: rendering::offered(&asked.added.content) };
     step.say(About::asked(asked, 0), step.now.as_ms(), DeliveryEventKind::Sent(sent));
     let part = SentPart { provider_message_id: None, progress: Progress::Sent };

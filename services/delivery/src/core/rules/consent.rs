@@ -6,7 +6,7 @@
 use schemas::ids::CustomerKey;
 use schemas::records::Channel;
 
-use crate::core::event::{Consented, Refusal};
+use crate::core::event::{Asked, Consented, Refusal};
 use crate::core::rows::{Consent, Message, Phase, Word};
 use crate::core::rules::order;
 use crate::core::step::Step;
@@ -45,10 +45,11 @@ pub(crate) fn wrote(step: &mut Step<'_>, customer: CustomerKey) {
 
 /// Why a message must not leave. What was handed over already is not called back.
 pub(crate) fn refusal(step: &Step<'_>, message: &Message) -> Option<Refusal> {
-    if !matches!(message.phase, Phase::Waiting(_)) {
-        return None;
-    }
-    let asked = &message.asked;
+    if matches!(message.phase, Phase::Waiting(_)) { refusal_of(step, &message.asked) } else { None }
+}
+
+/// Why something that is asked for must not leave.
+pub(crate) fn refusal_of(step: &Step<'_>, asked: &Asked) -> Option<Refusal> {
     if asked.notice.is_some() {
         return None;
     }
@@ -81,7 +82,7 @@ pub(crate) fn purpose_of(channel: Channel) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::{Answer, Asked, Event, Outcome};
+    use crate::core::event::{Answer, Event, Outcome};
     use crate::core::rules::support::{Bench, account, asked, kinds};
     use schemas::records::SenderKind;
 
@@ -136,6 +137,21 @@ mod tests {
         assert_eq!(kinds(&bench.ask(asked(2, "ada"))), ["claimed", "send"]);
         bench.called(2, Outcome::Accepted { provider_message_id: None, rest_ms: 0 });
         assert_eq!(kinds(&bench.ask(of_our_own(3, None))), ["refused opted_out"]);
+    }
+
+    #[test]
+    fn guests_of_the_web_are_asked_like_everybody() {
+        let web = |asked: Asked| Asked { channel: Channel::Web, ..asked };
+        let mut bench = Bench::with(account(Channel::Web));
+        assert_eq!(kinds(&bench.ask(web(of_our_own(1, None)))), ["refused no_opt_in"]);
+        assert_eq!(kinds(&bench.ask(web(asked(2, "ada")))), ["sent"]);
+        say(&mut bench, "messages", true, 1);
+        assert_eq!(kinds(&bench.ask(web(of_our_own(3, None)))), ["sent"]);
+        say(&mut bench, "all", false, 2);
+        assert_eq!(kinds(&bench.ask(web(asked(4, "ada")))), ["refused opted_out"]);
+        wrote(&mut bench);
+        assert_eq!(kinds(&bench.ask(web(asked(5, "ada")))), ["sent"]);
+        assert_eq!(kinds(&bench.ask(web(asked(4, "ada")))), ["ignored"], "what was refused stays so");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Call, Desk, base, meta};
 use crate::core::effect::Send;
 
-const API_URL: &str = "https://graph.facebook.com/v25.0";
+pub(super) const API_URL: &str = "https://graph.facebook.com/v25.0";
 
 /// The request of a send.
 ///

@@ -5,7 +5,7 @@
 use super::{Call, Desk, base, meta};
 use crate::core::effect::Send;
 
-const API_URL: &str = "https://graph.instagram.com/v25.0";
+pub(super) const API_URL: &str = "https://graph.instagram.com/v25.0";
 
 /// The request of a send.
 ///

@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::{Ask, Call, Desk, HttpAnswer, Source, base, oauth1};
 use crate::core::effect::Send;
-use crate::core::event::{Answer, Outcome};
+use crate::core::event::{Answer, Outcome, Route};
 use crate::core::media::Copy;
 use crate::core::rendering::Part;
 
-const API_URL: &str = "https://api.x.com";
+pub(super) const API_URL: &str = "https://api.x.com";
 /// Hosts of files that need no credentials.
 pub(super) const MEDIA_HOSTS: &[&str] = &["pbs.twimg.com", "video.twimg.com"];
 /// Hosts of the files of direct messages, which only their two sides may have.
@@ -28,11 +28,25 @@ pub fn request(send: &Send, desk: &Desk<'_>) -> Result<Call, &'static str> {
         return Err("recipient_not_numeric");
     }
     let url = format!("{}/2/dm_conversations/with/{participant}/messages", base(&send.route, API_URL));
-    let authorization = match &send.route.oauth1 {
-        Some(credentials) => ("authorization", oauth1::header(credentials, ("POST", &url), send.attempt_id, desk)?),
-        None => desk.bearer(&send.route)?,
-    };
-    Ok(Call { url, headers: vec![authorization], body: json!({ "text": text }).to_string().into_bytes() })
+    let authorization = authorization(&send.route, ("POST", &url), send.attempt_id, desk)?;
+    let headers = vec![("authorization", authorization)];
+    Ok(Call { url, headers, body: json!({ "text": text }).to_string().into_bytes() })
+}
+
+/// The value of `Authorization` for a request (method, address without query) in the name of the account's user.
+///
+/// # Errors
+/// What the account's configuration lacks.
+pub fn authorization(
+    route: &Route,
+    (method, url): (&str, &str),
+    attempt: AttemptId,
+    desk: &Desk<'_>,
+) -> Result<String, &'static str> {
+    match &route.oauth1 {
+        Some(credentials) => oauth1::header(credentials, (method, url), attempt, desk),
+        None => Ok(desk.bearer(route)?.1),
+    }
 }
 
 /// A file of a direct message is asked of the API, which gives it to our user; any other has an address of
@@ -48,10 +62,7 @@ pub fn media(copy: &Copy, desk: &Desk<'_>) -> Result<Source, &'static str> {
     let url = format!("{}/2/dm_conversations/media/{dm}/{media}/{resource}", base(&copy.route, API_URL));
     let try_no = copy.attempt_no.to_string();
     let attempt = AttemptId::derive(&["copy", &dm, &media, &resource, &try_no, &desk.now_s.to_string()]);
-    let authorization = match &copy.route.oauth1 {
-        Some(credentials) => oauth1::header(credentials, ("GET", &url), attempt, desk)?,
-        None => desk.bearer(&copy.route)?.1,
-    };
+    let authorization = authorization(&copy.route, ("GET", &url), attempt, desk)?;
     Ok(Source::Api(Ask { url, authorization: Some(authorization), is_api: true }))
 }
 

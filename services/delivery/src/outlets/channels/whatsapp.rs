@@ -10,7 +10,7 @@ use crate::core::event::{Answer, Outcome};
 use crate::core::media::Copy;
 use crate::core::rendering::{Media, Part, Template};
 
-const API_URL: &str = "https://graph.facebook.com/v25.0";
+pub(super) const API_URL: &str = "https://graph.facebook.com/v25.0";
 /// Hosts of files (Cloud API, media).
 pub(super) const MEDIA_HOSTS: &[&str] = &[LOOKASIDE, "*.whatsapp.net", "*.fbcdn.net"];
 /// The host that gives files to whoever shows the account's token.

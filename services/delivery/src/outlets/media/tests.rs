@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response as Answer};
+use network::Place;
 use objects::MediaSettings;
 use reqwest::dns::Resolve;
 use schemas::ids::{CustomerKey, MessageId};
@@ -100,14 +101,20 @@ fn settings() -> DeliverySettings {
         account_rate_share: 1.0,
         connect_timeout_ms: 2_000,
         ports: vec![443],
-        internal_hosts: vec![LOOPBACK.into()],
-        media_internal_hosts: vec![LOOPBACK.into()],
+        internal_hosts: vec![Place::try_from(LOOPBACK.to_owned()).unwrap()],
+        media_internal_hosts: vec![Place::try_from(LOOPBACK.to_owned()).unwrap()],
+        denied_hosts: Vec::new(),
         media_fetches_max: 2,
         media_timeout_ms: 30_000,
     }
 }
 
-fn house(settings: &DeliverySettings, internal: &[String], look_up: Option<Arc<LookUp>>) -> House {
+/// No media from inside.
+fn strangers() -> DeliverySettings {
+    DeliverySettings { media_internal_hosts: Vec::new(), ..settings() }
+}
+
+fn house(settings: &DeliverySettings, look_up: Option<Arc<LookUp>>) -> House {
     let folder = tempfile::tempdir().unwrap();
     let media = MediaSettings {
         store: Some(folder.path().to_str().unwrap().to_owned()),
@@ -123,8 +130,7 @@ fn house(settings: &DeliverySettings, internal: &[String], look_up: Option<Arc<L
     let tokens = TokenSecrets::parse("a token secret of tests").unwrap();
     let media = Media::open(&media, &tokens).unwrap().unwrap();
     let metrics = Metrics::start(&prometheus::Registry::new()).unwrap();
-    let api = Addresses::new(&settings.ports, &settings.internal_hosts);
-    let mut foreign = Addresses::new(&settings.ports, internal);
+    let (api, mut foreign) = (Addresses::of_providers(settings), Addresses::of_media(settings));
     if let Some(look_up) = look_up {
         foreign = foreign.asking(look_up);
     }
@@ -133,8 +139,7 @@ fn house(settings: &DeliverySettings, internal: &[String], look_up: Option<Arc<L
 }
 
 fn open_house() -> House {
-    let settings = settings();
-    house(&settings, &settings.media_internal_hosts, None)
+    house(&settings(), None)
 }
 
 impl House {
@@ -196,7 +201,7 @@ async fn a_picture_is_kept_with_its_size_type_and_hash() {
 async fn no_spelling_of_a_private_address_is_reached() {
     let (server, address) = Server::start().await;
     let port = address.port();
-    let house = house(&settings(), &[], None);
+    let house = house(&strangers(), None);
     let literal = [
         "127.0.0.1",
         "127.0.0.2",
@@ -274,7 +279,7 @@ async fn a_name_is_judged_by_the_address_that_would_be_connected_to() {
         let found = answers.iter().find(|(known, _)| *known == name).map(|(_, address)| address.parse().unwrap());
         Box::pin(async move { Ok(found.map(|address| SocketAddr::new(address, 0)).into_iter().collect()) })
     });
-    let house = house(&settings(), &[], Some(look_up));
+    let house = house(&strangers(), Some(look_up));
     for (name, _) in answers {
         let outcome = house.copy(&copy_of(&format!("https://{name}/picture"))).await;
         assert_eq!(outcome, refused("address_refused"), "{name}");
@@ -295,7 +300,7 @@ async fn a_name_server_that_changes_its_mind_changes_nothing() {
         };
         Box::pin(async move { Ok(answer) })
     });
-    let addresses = Addresses::new(&[443], &[]).asking(look_up);
+    let addresses = Addresses::of_media(&strangers()).asking(look_up);
     addresses.check("https://rebind.example/picture").unwrap();
     assert_eq!(asked.load(Ordering::SeqCst), 0, "nobody is asked before the connection is made");
     let resolve = async || addresses.resolve("rebind.example".parse().unwrap()).await.map(Iterator::count);
@@ -420,7 +425,7 @@ async fn what_is_too_big_of_another_type_or_no_file_is_not_kept() {
 async fn a_server_that_does_not_get_on_is_left() {
     let (_, address) = Server::start().await;
     let settings = DeliverySettings { media_timeout_ms: 300, ..settings() };
-    let house = house(&settings, &settings.media_internal_hosts, None);
+    let house = house(&settings, None);
     for path in ["/silent", "/slow"] {
         assert_eq!(house.copy(&copy_of(&format!("http://{address}{path}"))).await, failed("timeout"), "{path}");
     }

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use network::Place;
 use schemas::records::{Channel, Content};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,8 +16,9 @@ fn calls() -> Calls {
         account_rate_share: 1.0,
         connect_timeout_ms: 1_000,
         ports: vec![443],
-        internal_hosts: vec!["127.0.0.1".into()],
-        media_internal_hosts: vec!["127.0.0.1".into()],
+        internal_hosts: vec![Place::try_from("127.0.0.1".to_owned()).unwrap()],
+        media_internal_hosts: vec![Place::try_from("127.0.0.1".to_owned()).unwrap()],
+        denied_hosts: Vec::new(),
         media_fetches_max: 8,
         media_timeout_ms: 2_000,
     };

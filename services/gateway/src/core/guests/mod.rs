@@ -2,6 +2,7 @@
 //! go in, effects come out; secrets, ids and `now` are given.
 
 pub mod heard;
+mod held;
 pub mod identity;
 pub mod line;
 pub mod rates;
@@ -24,6 +25,7 @@ use schemas::records::{
 use stream::Timestamp;
 
 use super::Seen;
+use held::Held;
 use rates::{Meter, Rate};
 use session::{Session, SessionId};
 use shown::{Memory, Place, Shown};
@@ -107,6 +109,7 @@ struct Known {
     revoked_at: Millis,
     messages: Meter,
     history: Meter,
+    held: Held,
 }
 
 /// The mirror of everything about guests.
@@ -139,15 +142,17 @@ impl Guests {
     pub fn apply(&mut self, seen: &Seen) -> Vec<GuestEffect> {
         match seen {
             Seen::Deployment { tenant, id, spec } => self.deployment(tenant, id, spec.clone()),
-            Seen::WebAccount { tenant, account, session_minutes } => self.account(tenant, account, *session_minutes),
+            Seen::Account { tenant, account, session_minutes, .. } => self.account(tenant, account, *session_minutes),
             Seen::Guest(view) => self.guest_view(view),
             Seen::SessionGone(id) => self.session_gone(id),
             Seen::GuestGone(customer) => self.guest_gone(*customer),
             Seen::Conversation(view) if view.channel == Channel::Web => self.conversation(view),
             Seen::ConversationGone(customer) => self.conversation_gone(*customer),
             Seen::Said(event) if event.channel == Channel::Web => self.said(event),
-            Seen::Delivered(event) if event.channel == Channel::Web => delivered(event),
+            Seen::Delivered(event) if event.channel == Channel::Web => self.delivered(event),
             Seen::Tenant { .. }
+            | Seen::Template { .. }
+            | Seen::Spelling { .. }
             | Seen::Known { .. }
             | Seen::Agent { .. }
             | Seen::AgentGone(_)
@@ -341,6 +346,10 @@ impl Guests {
         let to = event.customer_key;
         let news = match &event.kind {
             ConversationEventKind::MessageAdded(added) => return self.message(event, added),
+            ConversationEventKind::ConsentChanged(consent) => {
+                self.of(&event.tenant, &event.account_id, to).held.consent_changed(consent);
+                return Vec::new();
+            }
             ConversationEventKind::Signalled(signal)
                 if signal.signal == "typing" && signal.sender.kind != SenderKind::Customer =>
             {
@@ -360,7 +369,6 @@ impl Guests {
             | ConversationEventKind::AttributesChanged(_)
             | ConversationEventKind::NoteAdded(_)
             | ConversationEventKind::Linked(_)
-            | ConversationEventKind::ConsentChanged(_)
             | ConversationEventKind::Erased(_)
             | ConversationEventKind::Unknown(_) => return Vec::new(),
         };
@@ -374,15 +382,11 @@ impl Guests {
         let every = self.session_ms(&event.tenant, &event.account_id) / KEEP_EVERY;
         let messages_max = self.limits.messages_max;
         let known = self.of(&event.tenant, &event.account_id, customer);
-        let messages = &mut known.memory.messages;
-        if messages.back().is_some_and(|last| last.place >= place) {
+        if known.memory.messages.back().is_some_and(|last| last.place >= place) {
             return Vec::new();
         }
-        messages.push_back(Arc::clone(&shown));
-        if messages.len() > messages_max {
-            messages.pop_front();
-        }
-        let mut effects = vec![GuestEffect::Tell { to: customer, news: GuestNews::Message(shown) }];
+        known.held.take(shown, added);
+        let mut effects = show(known, customer, messages_max);
         if event.recorded_at > known.kept_at.saturating_add(every) {
             known.kept_at = event.recorded_at;
             let activity = GuestActivity { account_id: event.account_id.clone(), spoke_at: event.recorded_at };
@@ -394,6 +398,17 @@ impl Guests {
         self.spoke(customer, event.recorded_at);
         self.remember_lately();
         effects
+    }
+
+    fn delivered(&mut self, event: &DeliveryEvent) -> Vec<GuestEffect> {
+        let to = event.customer_key;
+        if let Some(state) = receipt(event) {
+            return vec![GuestEffect::Tell { to, news: GuestNews::Receipt(event.message_id, state) }];
+        }
+        let messages_max = self.limits.messages_max;
+        let Some(known) = self.known.get_mut(&to) else { return Vec::new() };
+        known.held.delivered(event);
+        show(known, to, messages_max)
     }
 
     fn spoke(&mut self, customer: CustomerKey, at: Millis) {
@@ -416,16 +431,32 @@ impl Guests {
     }
 }
 
+/// Tells what waits for nothing any more.
+fn show(known: &mut Known, customer: CustomerKey, messages_max: usize) -> Vec<GuestEffect> {
+    let mut effects = Vec::new();
+    for shown in known.held.let_go() {
+        known.memory.messages.push_back(Arc::clone(&shown));
+        if known.memory.messages.len() > messages_max {
+            known.memory.messages.pop_front();
+        }
+        if !shown.is_withheld {
+            effects.push(GuestEffect::Tell { to: customer, news: GuestNews::Message(shown) });
+        }
+    }
+    effects
+}
+
 fn guest(session: &Session, guest: Guest, now: Timestamp) -> (String, GuestView) {
     let (tenant, customer) = (&session.tenant, session.customer());
     let view = session::view(tenant, &customer.to_string(), GuestViewKind::Guest(guest), now);
     (format!("{tenant}/guest/{customer}"), view)
 }
 
-fn delivered(event: &DeliveryEvent) -> Vec<GuestEffect> {
-    let state = match event.kind {
-        DeliveryEventKind::Delivered(_) => "Delivered",
-        DeliveryEventKind::Read(_) => "Read",
+/// How far a message came, as a guest is told of it.
+fn receipt(event: &DeliveryEvent) -> Option<&'static str> {
+    match event.kind {
+        DeliveryEventKind::Delivered(_) => Some("Delivered"),
+        DeliveryEventKind::Read(_) => Some("Read"),
         DeliveryEventKind::Claimed(_)
         | DeliveryEventKind::PartSent(_)
         | DeliveryEventKind::Sent(_)
@@ -438,9 +469,8 @@ fn delivered(event: &DeliveryEvent) -> Vec<GuestEffect> {
         | DeliveryEventKind::DataActionFinished(_)
         | DeliveryEventKind::MediaStored(_)
         | DeliveryEventKind::MediaFailed(_)
-        | DeliveryEventKind::Unknown(_) => return Vec::new(),
-    };
-    vec![GuestEffect::Tell { to: event.customer_key, news: GuestNews::Receipt(event.message_id, state) }]
+        | DeliveryEventKind::Unknown(_) => None,
+    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub struct Shown {
     pub content: Content,
     /// When.
     pub at: Millis,
+    /// It was refused, so that it is not shown; its place is known nevertheless.
+    pub is_withheld: bool,
 }
 
 impl Shown {
@@ -69,6 +71,7 @@ impl Shown {
             from: added.sender.kind,
             content: added.content.clone(),
             at: event.occurred_at,
+            is_withheld: false,
         }
     }
 }
@@ -137,7 +140,7 @@ impl Memory {
     }
 
     fn shows(&self, shown: &Shown) -> bool {
-        self.cleared_at.is_none_or(|cleared_at| shown.at > cleared_at)
+        !shown.is_withheld && self.cleared_at.is_none_or(|cleared_at| shown.at > cleared_at)
     }
 }
 
@@ -155,6 +158,7 @@ mod tests {
             from: SenderKind::Agent,
             content: Content::text(format!("{number}.{seq}")),
             at: i64::from(number) * 100 + seq,
+            is_withheld: false,
         }
     }
 
@@ -197,6 +201,13 @@ mod tests {
         let memory = Memory { cleared_at: Some(103), ..memory(&[(1, 3), (1, 4)], None) };
         assert_eq!(told(&memory.missed(Place { number: 1, seq: 2 }, vec![])), ("1.4".to_owned(), true));
         assert_eq!(memory.page(Place { number: 1, seq: 9 }, vec![shown(1, 2)], 10).len(), 1);
+    }
+
+    #[test]
+    fn what_was_refused_is_not_shown_and_is_no_gap() {
+        let mut memory = memory(&[(1, 3), (1, 5)], None);
+        memory.messages.insert(1, Arc::new(Shown { is_withheld: true, ..shown(1, 4) }));
+        assert_eq!(told(&memory.missed(Place { number: 1, seq: 2 }, vec![])), ("1.3 1.5".to_owned(), true));
     }
 
     #[test]

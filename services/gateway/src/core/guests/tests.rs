@@ -25,7 +25,12 @@ fn spec(step_up: bool) -> Deployment {
 
 fn guests_with(spec: Deployment) -> Guests {
     let mut guests = Guests::new(LIMITS, KeySecret::new("test"));
-    guests.apply(&Seen::WebAccount { tenant: "acme".into(), account: "web".into(), session_minutes: Some(60) });
+    guests.apply(&Seen::Account {
+        tenant: "acme".into(),
+        account: "web".into(),
+        channel: Some(Channel::Web),
+        session_minutes: Some(60),
+    });
     guests.apply(&Seen::Deployment { tenant: "acme".into(), id: "shop".into(), spec: Some(Arc::new(spec)) });
     guests
 }
@@ -106,7 +111,7 @@ fn nobody_goes_on_with_a_session_by_another_door() {
         assert_eq!(refused.code, Code::SessionNotFound);
     }
     assert!(guests.door(&"shop".into(), Some("null")).is_none());
-    guests.apply(&Seen::WebAccount { tenant: "acme".into(), account: "web".into(), session_minutes: None });
+    guests.apply(&Seen::Account { tenant: "acme".into(), account: "web".into(), channel: None, session_minutes: None });
     assert!(guests.door(&"shop".into(), Some(ORIGIN)).is_none(), "an account that is no web account");
 }
 
@@ -201,4 +206,81 @@ fn only_the_latest_messages_of_the_latest_guests_are_remembered() {
     }
     let kept: Vec<usize> = customers.iter().map(|customer| guests.memory(*customer).messages.len()).collect();
     assert_eq!(kept, [0, 3, 3]);
+}
+
+const NOTHING: [i64; 0] = [];
+
+/// What a guest is told of a record.
+fn told(effects: &[GuestEffect]) -> Vec<i64> {
+    let seqs = effects.iter().filter_map(|effect| match effect {
+        GuestEffect::Tell { news: GuestNews::Message(shown), .. } => Some(shown.place.seq),
+        GuestEffect::Tell { .. } | GuestEffect::Keep { .. } => None,
+    });
+    seqs.collect()
+}
+
+fn said_by(seen: Seen, kind: SenderKind) -> Seen {
+    let Seen::Said(mut event) = seen else { panic!("a message") };
+    if let ConversationEventKind::MessageAdded(added) = &mut event.kind {
+        added.sender.kind = kind;
+        added.direction = if kind == SenderKind::Customer { Direction::Inbound } else { Direction::Outbound };
+    }
+    Seen::Said(event)
+}
+
+fn verdict(customer: CustomerKey, seq: i64, is_sent: bool) -> Seen {
+    let kind = if is_sent {
+        DeliveryEventKind::Sent(schemas::records::Sent { provider_message_id: None, offered_choices: Vec::new() })
+    } else {
+        DeliveryEventKind::Refused(schemas::records::SendRefused { reason: "no_opt_in".into() })
+    };
+    Seen::Delivered(Box::new(DeliveryEvent {
+        event_id: EventId::default(),
+        tenant: "acme".into(),
+        occurred_at: 0,
+        recorded_at: 0,
+        message_id: MessageId::derive(&[&seq.to_string()]),
+        conversation_id: None,
+        customer_key: customer,
+        attempt_no: 0,
+        channel: Channel::Web,
+        account_id: "web".into(),
+        part_no: None,
+        parts: None,
+        kind,
+    }))
+}
+
+fn stop(customer: CustomerKey, now: Timestamp) -> Seen {
+    let Seen::Said(mut event) = message(customer, 0, now) else { panic!("a message") };
+    event.kind = ConversationEventKind::ConsentChanged(schemas::records::SetConsent {
+        purpose: "all".into(),
+        granted: false,
+        source: "stop_word".into(),
+        proof: None,
+    });
+    Seen::Said(event)
+}
+
+#[test]
+fn what_consent_decides_about_is_shown_once_delivery_says_so_and_in_order() {
+    let mut guests = guests_with(spec(false));
+    let ada = decide(&mut guests, &wish(None, None), "a", at(0)).unwrap().session.customer();
+    let mut see = |seen: Seen| told(&guests.apply(&seen));
+    assert_eq!(see(message(ada, 1, at(1))), [1], "an agent's answer");
+    assert_eq!(see(verdict(ada, 1, true)), NOTHING);
+    assert_eq!(see(said_by(message(ada, 2, at(2)), SenderKind::Api)), NOTHING, "of our own accord");
+    assert_eq!(see(said_by(message(ada, 3, at(3)), SenderKind::Customer)), NOTHING);
+    assert_eq!(see(verdict(ada, 2, true)), [2, 3]);
+    assert_eq!(see(said_by(message(ada, 4, at(4)), SenderKind::Api)), NOTHING);
+    assert_eq!(see(message(ada, 5, at(5))), NOTHING);
+    assert_eq!(see(verdict(ada, 4, false)), [5], "the refused one is never shown");
+    assert_eq!(see(verdict(ada, 6, true)), NOTHING, "a verdict that comes first");
+    assert_eq!(see(said_by(message(ada, 6, at(6)), SenderKind::Api)), [6]);
+    see(said_by(message(ada, 7, at(7)), SenderKind::Customer));
+    see(stop(ada, at(8)));
+    assert_eq!(see(message(ada, 8, at(9))), NOTHING, "after a STOP even answers wait");
+    assert_eq!(see(verdict(ada, 8, false)), NOTHING);
+    assert_eq!(see(said_by(message(ada, 9, at(10)), SenderKind::Customer)), [9]);
+    assert_eq!(see(message(ada, 10, at(11))), [10]);
 }

@@ -2,6 +2,7 @@
 //! has told as an alias leads to that; otherwise the first id heard is canonical, numbers before
 //! user ids, because a number is what customers of old are known by.
 
+use outreach::is_user_id;
 use schemas::ids::{AccountId, CustomerKey, KeySecret, OutwardId, TenantId};
 use schemas::records::{Channel, Customer, InboundKind};
 
@@ -24,12 +25,6 @@ impl At<'_> {
         let none = AccountId::default();
         CustomerKey::derive(secret, self.tenant, self.channel.as_str(), self.account.unwrap_or(&none), id)
     }
-}
-
-/// Whether an id is a WhatsApp business-scoped user id (`CC.` and more) and no number.
-pub fn is_user_id(id: &str) -> bool {
-    let bytes = id.as_bytes();
-    bytes.len() > 3 && bytes[..2].iter().all(u8::is_ascii_uppercase) && bytes[2] == b'.'
 }
 
 /// The person of a party, under their canonical id.

@@ -52,7 +52,7 @@ pub(super) async fn turn(
     let given = StandardHeaders::of(of("webhook-id"), of("webhook-timestamp"), of("webhook-signature"));
     let fits = |secrets: &[secrecy::SecretString]| is_standard(given, &body, secrets, received_at.div_euclid(1_000));
     let outward = OutwardId::parse(&turn, &edge.acceptance.secret);
-    let (Some(tenant), Some(outward)) = (signed::signer(&edge, &known, &fits), outward) else {
+    let (Some(tenant), Some(outward)) = (signed::signer(&edge, &endpoint, &known, &fits), outward) else {
         return refuse(Outcome::Unauthorized, Problem::unauthorized());
     };
     edge.rates.take(&bucket, rate, Stamp::now());

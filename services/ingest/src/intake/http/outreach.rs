@@ -163,7 +163,7 @@ fn of_template(
         (own.unwrap_or(place), parameter.value.clone())
     };
     let values: BTreeMap<usize, String> = (1..).zip(&named.parameters).map(number).collect();
-    let content = outreach::filled(template, channel, &values)
+    let content = ::outreach::filled(template, channel, &values)
         .map_err(|no| invalid(format!("expected a parameter for {{{{{no}}}}} of the template")))?;
     Ok((content, template.purpose.clone()))
 }

@@ -7,9 +7,10 @@
 //! `work_arrived` is itself the first message of its stint, unless it brings no content: then the
 //! customer wrote during after-call work that nobody took up, and was heard already.
 
-use schemas::records::{Cause, Ended, RoutingEventKind, VisitOutcome, WorkArrived};
+use schemas::ids::AgentId;
+use schemas::records::{Cause, Ended, OwnerKind, RoutingEventKind, VisitOutcome, WorkArrived};
 
-use super::{abandoned, bot, disconnect, queue_choice, requeue};
+use super::{abandoned, bot, disconnect, part, queue_choice, requeue};
 use crate::core::Asked;
 use crate::core::state::{Facts, PartStage, Stage, Visit, WorkRow};
 use crate::core::turn::{Dims, Turn};
@@ -25,9 +26,11 @@ pub fn take_in(turn: &mut Turn<'_>, asked: &Asked<'_>, arrived: &WorkArrived) {
         return;
     }
     let epoch = former.as_ref().map_or(0, |row| row.epoch).max(arrived.owner_epoch);
+    let by_agent = agent_who_began(turn, asked, arrived);
     let heard = former.as_ref().filter(|_| arrived.content.is_none());
     let unanswered_at = heard.and_then(|row| row.unanswered_at).unwrap_or(asked.recorded_at);
-    let messages_waiting = heard.map_or(1, |row| row.messages_waiting.max(1));
+    let unanswered_at = by_agent.is_none().then_some(unanswered_at);
+    let messages_waiting = unanswered_at.map_or(0, |_| heard.map_or(1, |row| row.messages_waiting.max(1)));
     if let Some(former) = former {
         close(turn, former);
     }
@@ -56,16 +59,27 @@ pub fn take_in(turn: &mut Turn<'_>, asked: &Asked<'_>, arrived: &WorkArrived) {
         since: turn.now,
         parts: 0,
         offers: 0,
-        unanswered_at: Some(unanswered_at),
+        unanswered_at,
         customer_at: turn.now,
         messages_waiting,
         is_responded: false,
         facts,
     };
+    if let Some(agent) = by_agent {
+        return part::begin_outbound(turn, row, agent);
+    }
     match bot::greeter(turn.state, &row.facts, arrived) {
         Some(greeter) => bot::begin(turn, row, greeter, arrived.content.clone()),
         None => requeue::enter(turn, row, Cause::CustomerMessage),
     }
+}
+
+/// The agent who wrote first, as long as the configuration knows them (T7): the stint is for them, and the
+/// customer has said nothing.
+fn agent_who_began(turn: &Turn<'_>, asked: &Asked<'_>, arrived: &WorkArrived) -> Option<AgentId> {
+    let target = arrived.target.as_ref().filter(|target| target.kind == OwnerKind::Agent);
+    let agent = AgentId::new(&target.filter(|_| arrived.content.is_none())?.id);
+    turn.state.agent(&(asked.tenant.clone(), agent.clone())).map(|_| agent)
 }
 
 fn close(turn: &mut Turn<'_>, former: WorkRow) {
@@ -97,7 +111,7 @@ fn close(turn: &mut Turn<'_>, former: WorkRow) {
 
 #[cfg(test)]
 mod tests {
-    use schemas::records::{OwnerKind, VisitOutcome};
+    use schemas::records::{Cause, OwnerKind, VisitOutcome};
 
     use crate::core::testing::{Bench, secs};
 
@@ -128,6 +142,26 @@ mod tests {
         assert_eq!(bench.part_ended().unwrap().stint_no, 1);
         assert!(bench.released_told().is_none(), "the new stint is not to be released");
         assert_eq!(bench.load("ada"), 1);
+    }
+
+    #[test]
+    fn an_agent_who_wrote_first_is_connected_without_an_offer_or_a_visit() {
+        let mut bench = Bench::with_queue(r#"{"wrap_up": {"policy": "optional"}}"#);
+        bench.on_queue("ada").begins("c1", "ada", "sales");
+        let told = bench.connect_told().unwrap();
+        assert_eq!((told.owner_kind, told.owner_id.as_str(), told.cause), (OwnerKind::Agent, "ada", Cause::Outbound));
+        assert_eq!((bench.load("ada"), bench.waiting("sales")), (1, 0));
+        assert!(bench.visit_ended().is_none(), "nothing was offered, nothing answered");
+        bench.spoke("c1", 2, secs(5)).advance(secs(9)).disconnect("c1", "ada");
+        let part = bench.part_ended().unwrap();
+        assert_eq!((part.wait_ms, part.alert_ms, part.messages_in, part.messages_out), (0, 0, 1, 1));
+    }
+
+    #[test]
+    fn work_that_nobody_known_began_waits_in_the_queue() {
+        let mut bench = Bench::simple();
+        bench.begins("c1", "nobody", "sales");
+        assert_eq!(bench.waiting("sales"), 1);
     }
 
     #[test]

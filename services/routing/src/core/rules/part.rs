@@ -4,54 +4,37 @@
 //! unanswered) and waiting for the customer. Customer messages that came before anybody was
 //! connected count for the part that answers them.
 
-use schemas::ids::PartId;
+use schemas::ids::{AgentId, PartId};
 use schemas::records::{
     Cause, Connect, Connected, ConversationCommandKind, OwnerKind, RoutingEventKind, SegmentKind, VisitOutcome,
 };
 
 use super::{estimate, facts, service_level};
-use crate::core::state::{Offer, PartRow, PartStage, Stage, Totals, WorkRow};
+use crate::core::state::{AgentRow, Offer, PartRow, PartStage, Stage, Totals, WorkRow};
 use crate::core::turn::{Dims, Turn};
+
+/// How a part begins.
+struct Beginning<'a> {
+    agent: &'a AgentId,
+    method: &'a str,
+    totals: Totals,
+    service_level_met: Option<bool>,
+}
 
 /// Connects an agent who accepted; ends the queue visit.
 pub fn begin(turn: &mut Turn<'_>, mut row: WorkRow, offer: &Offer, cause: Cause) {
-    let (conversation, tenant) = (row.facts.conversation, row.facts.tenant.clone());
+    let tenant = row.facts.tenant.clone();
     let wait_ms = turn.now - row.visit.started_at;
     let queue = turn.state.queue(&tenant, &row.queue);
     let met = queue.and_then(|queue| service_level::of_visit(queue, VisitOutcome::Answered, wait_ms));
-    row.epoch += 1;
-    row.parts += 1;
-    let id = PartId::derive(&[&row.facts.stint.to_string(), &row.epoch.to_string()]);
     let totals = Totals {
         wait_ms,
         alert_ms: turn.now - offer.since,
         messages_in: std::mem::take(&mut row.messages_waiting),
         ..Totals::default()
     };
-    let part = PartRow {
-        facts: row.facts.clone(),
-        queue: row.queue.clone(),
-        agent: offer.agent.clone(),
-        no: row.parts,
-        stage: PartStage::Talking,
-        stage_since: turn.now,
-        started_at: turn.now,
-        disconnected_at: None,
-        end_cause: Cause::Unknown,
-        totals,
-        waits_for_agent: row.unanswered_at.is_some(),
-        turn_since: turn.now,
-        visit: row.visit.clone(),
-        method: offer.method.clone(),
-        service_level_met: met,
-        code: None,
-        notes: None,
-        tags: Vec::new(),
-        is_acw_requested: false,
-        away_at: None,
-        requeue_on_message: false,
-        reentry_at: None,
-    };
+    let beginning = Beginning { agent: &offer.agent, method: &offer.method, totals, service_level_met: met };
+    let (id, part) = connected(turn, &mut row, beginning);
     let dims = Dims::part(id, &part);
     let alert = facts::Span::since(offer.since).outcome("accepted");
     facts::segment(turn, &row.facts, dims.clone(), SegmentKind::Alert, alert);
@@ -63,16 +46,66 @@ pub fn begin(turn: &mut Turn<'_>, mut row: WorkRow, offer: &Offer, cause: Cause)
         is_short_abandon: false,
     };
     facts::visit(turn, &row, dims, end);
+    estimate::learn(turn, (tenant, part.queue.clone()), wait_ms);
+    put(turn, row, (id, part), cause, |agent| agent.load.alerting -= 1);
+}
+
+/// Connects an agent who wrote first (T7): nothing was offered, nobody waited. `work_arrived` brought their
+/// first message.
+pub fn begin_outbound(turn: &mut Turn<'_>, mut row: WorkRow, agent: AgentId) {
+    let totals = Totals { messages_out: 1, ..Totals::default() };
+    let beginning = Beginning { agent: &agent, method: "outbound", totals, service_level_met: None };
+    let begun = connected(turn, &mut row, beginning);
+    put(turn, row, begun, Cause::Outbound, |_| {});
+}
+
+fn connected(turn: &Turn<'_>, row: &mut WorkRow, beginning: Beginning<'_>) -> (PartId, PartRow) {
+    row.epoch += 1;
+    row.parts += 1;
+    let id = PartId::derive(&[&row.facts.stint.to_string(), &row.epoch.to_string()]);
+    let part = PartRow {
+        facts: row.facts.clone(),
+        queue: row.queue.clone(),
+        agent: beginning.agent.clone(),
+        no: row.parts,
+        stage: PartStage::Talking,
+        stage_since: turn.now,
+        started_at: turn.now,
+        disconnected_at: None,
+        end_cause: Cause::Unknown,
+        totals: beginning.totals,
+        waits_for_agent: row.unanswered_at.is_some(),
+        turn_since: turn.now,
+        visit: row.visit.clone(),
+        method: beginning.method.to_owned(),
+        service_level_met: beginning.service_level_met,
+        code: None,
+        notes: None,
+        tags: Vec::new(),
+        is_acw_requested: false,
+        away_at: None,
+        requeue_on_message: false,
+        reentry_at: None,
+    };
     row.stage = Stage::With { part: id, released: false };
     row.since = turn.now;
+    (id, part)
+}
+
+fn put(
+    turn: &mut Turn<'_>,
+    row: WorkRow,
+    (id, part): (PartId, PartRow),
+    cause: Cause,
+    change: impl FnOnce(&mut AgentRow),
+) {
     own(turn, &row, id, &part, cause);
-    turn.put_work(conversation, Some(row));
-    let key = (tenant.clone(), part.agent.clone());
-    estimate::learn(turn, (tenant, part.queue.clone()), wait_ms);
+    let key = (row.facts.tenant.clone(), part.agent.clone());
+    turn.put_work(row.facts.conversation, Some(row));
     turn.put_part(id, Some(part));
     let now = turn.now;
     turn.change_agent(&key, |agent| {
-        agent.load.alerting -= 1;
+        change(agent);
         agent.load.talking += 1;
         agent.idle_since = now;
     });

@@ -98,6 +98,25 @@ mod tests {
     }
 
     #[test]
+    fn a_word_alone_begins_no_stint_and_one_in_a_live_stint_stays_there() {
+        let mut driver = driver();
+        let effects = driver.apply(says("stop"), at(0));
+        assert!(told(&effects).is_empty() && shown(&effects).is_none(), "nobody has to do anything");
+        assert_eq!(stints_of(&effects), [None, None, None]);
+        let effects = driver.apply(message(ADA, "m2"), at(1));
+        assert_eq!(said(&effects), ["reopened 1", "message_added 2"]);
+        let in_stint = change_message(message(ADA, "m3"), |heard| heard.content = Content::text("START"));
+        let effects = driver.apply(in_stint, at(2));
+        assert_eq!(said(&effects), ["message_added 3", "consent_changed 3"]);
+        assert_eq!(told(&effects).len(), 1);
+        driver.apply(disconnect(ADA, 1, 0, 3), at(3));
+        let again = change_message(message(ADA, "m4"), |heard| heard.content = Content::text("STOP"));
+        let effects = driver.apply(again, at(HOUR));
+        assert_eq!(said(&effects), ["message_added 4", "consent_changed 4"]);
+        assert!(told(&effects).is_empty(), "inside the window either");
+    }
+
+    #[test]
     fn a_button_that_says_stop_is_an_answer() {
         let pressed = change_message(says("stop"), |heard| heard.content.content_kind = ContentKind::QuickReply);
         assert_eq!(consent(&driver().apply(pressed, at(0))), None);

@@ -1,15 +1,16 @@
 //! T2, T3: where a customer's message belongs: the live stint, the ended stint whose after-call
 //! work is open, the grace after it, a new stint of the same conversation, or a new conversation.
 
-use super::{closing, consents, contact, entry_points, sequence, session, turns, window};
+use super::beginning::{new_conversation, open, reopen, tell_arrived};
+use super::{consents, contact, entry_points, sequence, turns, window};
 use crate::core::desk::Desk;
-use crate::core::event::{Heard, Owner};
+use crate::core::event::Heard;
 use crate::core::pending::Beginning;
-use crate::core::state::{Phase, Standing, Stint, Turn, conversation_id};
-use schemas::ids::{AgentId, MessageId, QueueId};
+use crate::core::state::{Standing, Stint};
+use schemas::ids::MessageId;
 use schemas::records::{
-    Cause, Content, ConversationEventKind, Customer, Direction, Initiator, MessageAdded, Opened, OwnerKind, Reopened,
-    RoutingCommandKind, Sender, SenderKind, Spoke, WorkArrived,
+    Cause, Content, ConversationEventKind, Direction, Initiator, MessageAdded, OwnerKind, RoutingCommandKind, Sender,
+    SenderKind, SetConsent, Spoke,
 };
 use stream::Timestamp;
 
@@ -39,17 +40,18 @@ pub(crate) fn place(desk: &Desk<'_>) -> Place {
 /// The customer wrote.
 pub(crate) fn message(desk: &mut Desk<'_>, heard: Heard) {
     let place = place(desk);
+    let consent = consents::heard(desk, &heard);
+    if consent.is_some() && matches!(place, Place::Reopened | Place::New) {
+        return word_alone(desk, place, heard, consent);
+    }
     let beginning = entry_points::beginning(desk, place, &heard.content);
     match place {
         Place::Stint => contact::refresh(desk, &heard.customer),
         Place::Grace => {}
-        Place::Reopened => reopen(desk, heard.customer.clone(), Cause::CustomerMessage),
+        Place::Reopened => reopen(desk, heard.customer.clone(), (Initiator::Customer, Cause::CustomerMessage)),
         Place::New => {
             let entry_point = beginning.entry_point.clone();
-            let opened = new_conversation(desk, heard.customer.clone(), Initiator::Customer, entry_point);
-            begin_stint(desk, heard.customer.clone());
-            let stint_id = desk.stint().map(|stint| stint.stint_id);
-            desk.say(stint_id, ConversationEventKind::Opened(Box::new(opened)));
+            open(desk, heard.customer.clone(), Initiator::Customer, entry_point);
         }
     }
     let wanted = match place {
@@ -59,7 +61,6 @@ pub(crate) fn message(desk: &mut Desk<'_>, heard: Heard) {
     };
     let content = wanted.then(|| heard.content.clone());
     entry_points::note(desk, beginning.entry_point.clone());
-    let consent = consents::heard(desk, &heard);
     let seq = add(desk, heard);
     consent.into_iter().for_each(|consent| consents::changed(desk, consent));
     match place {
@@ -75,6 +76,17 @@ pub(crate) fn message(desk: &mut Desk<'_>, heard: Heard) {
     }
 }
 
+/// A word that gives or takes consent asks for nothing: outside of a stint it begins none (C7).
+fn word_alone(desk: &mut Desk<'_>, place: Place, heard: Heard, consent: Option<SetConsent>) {
+    if place == Place::New {
+        let opened = new_conversation(desk, heard.customer.clone(), Initiator::Customer, None);
+        window::rest(desk);
+        desk.say(None, ConversationEventKind::Opened(Box::new(opened)));
+    }
+    add(desk, heard);
+    consent.into_iter().for_each(|consent| consents::changed(desk, consent));
+}
+
 /// Whether what is said now is for a flow, which alone is told the words.
 pub(crate) fn flow_listens(desk: &Desk<'_>) -> bool {
     desk.stint().is_some_and(|stint| stint.owner.kind == OwnerKind::Flow)
@@ -82,59 +94,12 @@ pub(crate) fn flow_listens(desk: &Desk<'_>) -> bool {
 
 /// Begins a new stint for messages that the ended one left without an owner (T5, T8).
 pub(crate) fn return_at_once(desk: &mut Desk<'_>, ended: Stint) {
-    reopen(desk, ended.customer, Cause::CustomerMessage);
+    reopen(desk, ended.customer, (Initiator::Customer, Cause::CustomerMessage));
     if let Some(stint) = desk.stint_mut() {
         stint.turn = ended.turn;
         stint.customer_seq = ended.customer_seq;
     }
     tell_arrived(desk, None, Beginning::default());
-}
-
-/// A new conversation in place of the former one, still without a stint.
-pub(crate) fn new_conversation(
-    desk: &mut Desk<'_>,
-    customer: Customer,
-    initiator: Initiator,
-    entry_point: Option<String>,
-) -> Opened {
-    closing::close_if_resting(desk);
-    let mut thread = desk.thread_or_new();
-    let predecessor =
-        (thread.conversations > 0).then(|| conversation_id(desk.context.customer_key, thread.conversations));
-    thread.conversations += 1;
-    (thread.stints, thread.seq, thread.owner_epoch) = (0, 0, 0);
-    (thread.last_agent, thread.last_queue) = (0, 0);
-    thread.opened_at = desk.now;
-    desk.put_thread(thread);
-    Opened { customer, predecessor, initiator, entry_point, is_new_customer: predecessor.is_none() }
-}
-
-fn reopen(desk: &mut Desk<'_>, customer: Customer, cause: Cause) {
-    begin_stint(desk, customer);
-    let stint_no = desk.thread().map_or(0, |thread| i64::from(thread.stints));
-    let stint_id = desk.stint().map(|stint| stint.stint_id);
-    let reopened = Reopened { stint_no, initiator: Initiator::Customer, cause };
-    desk.say(stint_id, ConversationEventKind::Reopened(reopened));
-}
-
-fn begin_stint(desk: &mut Desk<'_>, customer: Customer) {
-    let mut thread = desk.thread_or_new();
-    thread.stints += 1;
-    thread.standing = Standing::Connected;
-    let stint_id = thread.stint_id(desk.context.customer_key).expect("it has a stint now");
-    desk.put_thread(thread);
-    let session_ends_at = session::ends_at(desk.state, &thread);
-    desk.put_stint(Stint {
-        stint_id,
-        phase: Phase::Live,
-        started_at: desk.now,
-        customer,
-        owner: Owner::nobody(),
-        turn: Turn::Nobody,
-        is_answered: false,
-        customer_seq: 0,
-        session_ends_at,
-    });
 }
 
 fn add(desk: &mut Desk<'_>, heard: Heard) -> u32 {
@@ -173,28 +138,4 @@ pub(crate) fn tell_spoke(desk: &mut Desk<'_>, seq: u32, sender: Sender, content:
     let stint_id = stint.stint_id;
     let spoke = Spoke { seq: i64::from(seq), sender, at: desk.now.as_ms(), content };
     desk.tell(stint_id, RoutingCommandKind::Spoke(Box::new(spoke)));
-}
-
-fn tell_arrived(desk: &mut Desk<'_>, content: Option<Content>, beginning: Beginning) {
-    let (Some(thread), Some(stint)) = (desk.thread(), desk.stint()) else { return };
-    let (stint_id, customer) = (stint.stint_id, stint.customer.clone());
-    let returning = thread.stints > 1;
-    let arrived = WorkArrived {
-        seq: i64::from(thread.seq),
-        owner_epoch: thread.owner_epoch,
-        channel: desk.context.channel,
-        account_id: desk.context.account_id.clone(),
-        customer_name: contact::name_of(&customer),
-        language: customer.locale,
-        returning,
-        is_new_customer: thread.conversations == 1 && !returning,
-        stint_no: i64::from(thread.stints),
-        last_agent: desk.state.id_of(thread.last_agent).map(AgentId::new),
-        last_queue: desk.state.id_of(thread.last_queue).map(QueueId::new),
-        target: beginning.target,
-        attributes: desk.state.attributes.get(&desk.context.customer_key).cloned().unwrap_or_default(),
-        entry_point: beginning.entry_point,
-        content,
-    };
-    desk.tell(stint_id, RoutingCommandKind::WorkArrived(Box::new(arrived)));
 }

@@ -3,6 +3,7 @@
 pub(super) mod after_call;
 pub(super) mod aliases;
 pub(super) mod annotations;
+pub(super) mod beginning;
 pub(super) mod changes;
 pub(super) mod closing;
 pub(super) mod consents;

@@ -1,14 +1,15 @@
 //! T5, T7: who may write to the customer. Agents and flows need exactly the live owner's epoch,
 //! so that a late reply of a former owner never reaches the customer; programs and people who
-//! answered elsewhere join a live stint, and outside of one begin none.
+//! answered elsewhere join a live stint, and outside of one begin none. An agent who writes first
+//! begins a stint of their own, where there is none.
 
-use super::{joining, sequence, turns, window};
+use super::{beginning, joining, sequence, turns, window};
 use crate::core::desk::Desk;
 use crate::core::event::Send;
-use crate::core::state::{Phase, Standing, Stint, Thread};
-use schemas::ids::MessageId;
+use crate::core::state::{Phase, Stint, Thread};
+use schemas::ids::{AgentId, MessageId};
 use schemas::records::{
-    ConversationEventKind, Direction, Initiator, MessageAdded, MessageRefused, OwnerKind, SenderKind,
+    ConversationEventKind, Direction, Initiator, MessageAdded, MessageRefused, OwnerKind, SenderKind, Target,
 };
 use stream::Timestamp;
 
@@ -17,6 +18,7 @@ pub(crate) fn send(desk: &mut Desk<'_>, send: Send) {
     match judge(desk, &send) {
         Ok(Way::Stint) => in_stint(desk, send),
         Ok(Way::Outside(initiator)) => outside(desk, send, initiator),
+        Ok(Way::First) => first(desk, send),
         Err(reason) => {
             let stint_id = desk.stint().map(|stint| stint.stint_id);
             let refused =
@@ -30,6 +32,8 @@ pub(crate) fn send(desk: &mut Desk<'_>, send: Send) {
 enum Way {
     Stint,
     Outside(Initiator),
+    /// An agent writes first.
+    First,
 }
 
 fn judge(desk: &mut Desk<'_>, send: &Send) -> Result<Way, &'static str> {
@@ -41,6 +45,7 @@ fn judge(desk: &mut Desk<'_>, send: &Send) -> Result<Way, &'static str> {
         return Err("no_conversation");
     }
     let initiator = match send.sender.kind {
+        SenderKind::Agent if writes_first(send) && desk.stint().is_none() => return Ok(Way::First),
         SenderKind::Agent | SenderKind::Bot | SenderKind::System => {
             return if owns(desk, send) { Ok(Way::Stint) } else { Err("not_owner") };
         }
@@ -55,6 +60,12 @@ fn judge(desk: &mut Desk<'_>, send: &Send) -> Result<Way, &'static str> {
     }
 }
 
+/// An agent of whom nobody has work yet names the customer, and themselves for the answer.
+fn writes_first(send: &Send) -> bool {
+    let is_own = |target: &Target| target.kind == OwnerKind::Agent && Some(&target.id) == send.sender.id.as_ref();
+    send.owner_epoch.is_none() && send.customer.is_some() && send.target.as_ref().is_some_and(is_own)
+}
+
 fn owns(desk: &Desk<'_>, send: &Send) -> bool {
     let (Some(thread), Some(stint)) = (desk.thread(), desk.stint()) else { return false };
     let agent_is_owner = stint.owner.kind == OwnerKind::Agent && send.sender.id.as_deref() == Some(&stint.owner.id);
@@ -66,26 +77,39 @@ fn owns(desk: &Desk<'_>, send: &Send) -> bool {
 fn in_stint(desk: &mut Desk<'_>, send: Send) {
     let (Some(thread), Some(stint)) = (desk.thread(), desk.stint()) else { return };
     let stint_id = stint.stint_id;
-    let message = outbound(desk, &thread, &send, Some(stint));
+    // What is said until the customer says something is still of our own accord (C7).
+    let is_first = stint.customer_seq == 0 && send.sender.kind == SenderKind::Agent;
+    let mut message = outbound(desk, &thread, &send, Some(stint));
+    message.initiator = is_first.then_some(Initiator::Agent);
     let (sender, content) = (send.sender, joining::flow_listens(desk).then_some(send.content));
     let seq = sequence::add(desk, Some(stint_id), message);
     turns::we_spoke(desk, sender.kind);
     joining::tell_spoke(desk, seq, sender, content);
 }
 
+/// An agent writes first: a stint of a new conversation, or of the one whose window is open, is theirs (T7).
+fn first(desk: &mut Desk<'_>, send: Send) {
+    beginning::by_agent(desk, send.customer.clone().unwrap_or_default());
+    let (Some(thread), Some(stint)) = (desk.thread(), desk.stint()) else { return };
+    let stint_id = stint.stint_id;
+    let mut message = outbound(desk, &thread, &send, Some(stint));
+    message.initiator = Some(Initiator::Agent);
+    message.queue_id = send.target.as_ref().and_then(|target| target.queue_id.clone());
+    message.agent_id = send.sender.id.as_deref().map(AgentId::new);
+    sequence::add(desk, Some(stint_id), message);
+    turns::we_wrote_first(desk);
+    beginning::tell_begun(desk, send.target);
+}
+
 /// Outside a stint: the window counts from the send.
 fn outside(desk: &mut Desk<'_>, send: Send, initiator: Initiator) {
     if joining::place(desk) == joining::Place::New {
         let customer = send.customer.clone().unwrap_or_default();
-        let opened = joining::new_conversation(desk, customer, initiator, None);
+        let opened = beginning::new_conversation(desk, customer, initiator, None);
         desk.say(None, ConversationEventKind::Opened(Box::new(opened)));
     }
-    let Some(mut thread) = desk.thread() else { return };
-    thread.ended_at = desk.now;
-    thread.standing = Standing::Resting { grace_s: 0, closes_at: desk.now };
-    let closes_at = window::ends_at(desk.state, &thread).max(desk.now);
-    thread.standing = Standing::Resting { grace_s: 0, closes_at };
-    desk.put_thread(thread);
+    let closes_at = window::rest(desk);
+    let Some(thread) = desk.thread() else { return };
     if let Some(target) = send.target.clone() {
         let customer = desk.context.customer_key;
         desk.state.pending.note(customer, closes_at, |beginning| beginning.target = Some(target));
@@ -119,7 +143,7 @@ fn outbound(desk: &Desk<'_>, thread: &Thread, send: &Send, stint: Option<&Stint>
 #[cfg(test)]
 mod tests {
     use crate::core::testing::*;
-    use schemas::records::{ConversationEventKind, OwnerKind, RoutingCommandKind, SenderKind, Target};
+    use schemas::records::{ConversationEventKind, Initiator, OwnerKind, RoutingCommandKind, SenderKind, Target};
 
     fn refusal(effects: &[crate::core::effect::Effect]) -> Option<String> {
         kinds(effects).into_iter().find_map(|kind| {
@@ -202,6 +226,53 @@ mod tests {
         driver.apply(disconnect(ADA, 1, 0, 2), at(2));
         let told = told(&driver.apply(message(ADA, "m2"), at(3)));
         assert!(matches!(told.as_slice(), [RoutingCommandKind::WorkArrived(work)] if work.target.is_none()));
+    }
+
+    fn first(id: &str) -> crate::core::event::Event {
+        let target = Target { kind: OwnerKind::Agent, id: "alan".into(), queue_id: Some("help".into()) };
+        change_send(program_send(ADA, id, SenderKind::Agent), |send| {
+            send.sender.id = Some("alan".into());
+            send.target = Some(target.clone());
+        })
+    }
+
+    fn initiators(effects: &[crate::core::effect::Effect]) -> Vec<Option<Initiator>> {
+        let added = kinds(effects).into_iter().filter_map(|kind| {
+            if let ConversationEventKind::MessageAdded(added) = kind { Some(added.initiator) } else { None }
+        });
+        added.collect()
+    }
+
+    #[test]
+    fn an_agent_who_writes_first_begins_a_stint_that_routing_is_told_is_theirs() {
+        let mut driver = driver();
+        let effects = driver.apply(first("f1"), at(0));
+        assert_eq!(said(&effects), ["opened 0", "message_added 1"]);
+        let told = told(&effects);
+        let [RoutingCommandKind::WorkArrived(work)] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((work.seq, work.content.is_none()), (1, true));
+        assert_eq!(work.target.as_ref().map(|target| target.id.as_str()), Some("alan"));
+        assert!(stints_of(&effects).iter().all(Option::is_some));
+        driver.apply(connect(ADA, 1, 1, agent("alan")), at(1));
+        let more = driver.apply(send(ADA, "c1", "alan", 1), at(2));
+        assert_eq!(initiators(&more), [Some(Initiator::Agent)], "nobody has answered yet");
+        assert_eq!(said(&driver.apply(message(ADA, "m1"), at(3))), ["message_added 3", "turn_ended 3"]);
+        let answer = driver.apply(send(ADA, "c2", "alan", 1), at(4));
+        assert_eq!(initiators(&answer), [None]);
+    }
+
+    #[test]
+    fn an_agent_who_writes_first_reopens_inside_the_window_and_never_enters_a_live_stint() {
+        let mut driver = driver();
+        driver.apply(message(ADA, "m1"), at(0));
+        assert_eq!(refusal(&driver.apply(first("f1"), at(1))).as_deref(), Some("not_owner"));
+        driver.apply(disconnect(ADA, 1, 0, 1), at(2));
+        let effects = driver.apply(first("f2"), at(HOUR));
+        assert_eq!(said(&effects), ["reopened 1", "message_added 2"]);
+        assert_eq!(initiators(&effects), [Some(Initiator::Agent)]);
+        let for_another = change_send(first("f3"), |send| send.sender.id = Some("eve".into()));
+        driver.apply(disconnect(ADA, 2, 0, 2), at(HOUR + 1));
+        assert_eq!(refusal(&driver.apply(for_another, at(HOUR + 2))).as_deref(), Some("not_owner"));
     }
 
     #[test]

@@ -45,6 +45,14 @@ pub(crate) fn we_spoke(desk: &mut Desk<'_>, who: SenderKind) {
     }
 }
 
+/// An agent wrote before the customer did: it is the customer's turn, and nothing was answered.
+pub(crate) fn we_wrote_first(desk: &mut Desk<'_>) {
+    let now = desk.now;
+    if let Some(stint) = desk.stint_mut() {
+        stint.turn = Turn::Customers(now);
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum IsFirst {
     Yes,

@@ -4,8 +4,9 @@
 //! applies to conversations that already rest. On `web` no window outlasts the guest's session (T6).
 
 use super::session;
+use crate::core::desk::Desk;
 use crate::core::event::{Clock, Setting, SettingKey};
-use crate::core::state::{Thread, Threads};
+use crate::core::state::{Standing, Thread, Threads};
 use schemas::ids::QueueId;
 use stream::Timestamp;
 
@@ -21,6 +22,17 @@ pub(crate) fn ends_at(state: &Threads, thread: &Thread) -> Timestamp {
     };
     let ends_at = anchor.plus_ms(minutes.max(0).saturating_mul(MINUTE_MS)).max(thread.grace_until());
     session::ends_at(state, thread).map_or(ends_at, |session| session.min(ends_at))
+}
+
+/// The conversation that counts rests from now on, without having had a stint now.
+pub(crate) fn rest(desk: &mut Desk<'_>) -> Timestamp {
+    let mut thread = desk.thread_or_new();
+    thread.ended_at = desk.now;
+    thread.standing = Standing::Resting { grace_s: 0, closes_at: desk.now };
+    let closes_at = ends_at(desk.state, &thread).max(desk.now);
+    thread.standing = Standing::Resting { grace_s: 0, closes_at };
+    desk.put_thread(thread);
+    closes_at
 }
 
 fn rule(state: &Threads, thread: &Thread) -> (i64, Clock) {

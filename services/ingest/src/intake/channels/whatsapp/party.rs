@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::Change;
-use crate::core::rules::customer::is_user_id;
 use crate::core::{Party, PartyId};
 use crate::intake::json;
+use outreach::is_user_id;
 
 /// An id with its type; senders put user ids where numbers belong, and numbers with a plus.
 fn party_id(id: &str) -> PartyId {

@@ -1,5 +1,5 @@
-//! How many requests a second each endpoint and each client may make: a bucket for each, filled at a
-//! constant rate, holding at most two seconds' worth.
+//! How many requests a second somebody may make: a bucket for each, filled at a constant rate, holding
+//! at most two seconds' worth.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,10 @@ use stream::clock::Stamp;
 
 const BURST_S: f64 = 2.0;
 
-/// The buckets of those who are known; strangers have none, so that their number is bounded.
+/// Buckets beyond which full ones are thrown away: who has one is as good as new.
+const BUCKETS_MAX: usize = 100_000;
+
+/// The buckets of those who made requests.
 #[derive(Debug, Default)]
 pub struct Rates(Mutex<BTreeMap<String, Bucket>>);
 
@@ -21,14 +24,17 @@ struct Bucket {
 impl Rates {
     /// Whether they may make a request now; looks before the body is read and takes nothing, so
     /// that forged requests use up nobody's rate.
-    pub(super) fn has_room(&self, who: &str, per_second: u32, now: Stamp) -> bool {
+    pub fn has_room(&self, who: &str, per_second: u32, now: Stamp) -> bool {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(who).map_or(Bucket::full(per_second, now), |bucket| bucket.filled(per_second, now)).tokens >= 1.0
     }
 
-    /// Counts a request of theirs.
-    pub(super) fn take(&self, who: &str, per_second: u32, now: Stamp) {
+    /// Counts a request of theirs. An idle bucket is full after two seconds, whatever the rate.
+    pub fn take(&self, who: &str, per_second: u32, now: Stamp) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= BUCKETS_MAX && !kept.contains_key(who) {
+            kept.retain(|_, bucket| now.since(bucket.seen).as_secs_f64() < BURST_S);
+        }
         let bucket = kept.entry(who.to_owned()).or_insert(Bucket::full(per_second, now));
         *bucket = bucket.filled(per_second, now);
         bucket.tokens -= 1.0;
