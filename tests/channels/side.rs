@@ -247,7 +247,8 @@ async fn start(channel: Channel, webhook_url: Option<String>, house: &House) -> 
         }
         Channel::Twitter => {
             let tokens = [(access_token, PROVIDER_ACCOUNT.to_owned())].into();
-            let settings = twitter::Settings { tokens, messages_max: 0, consumer_secret: app_secret, webhook_url };
+            let settings =
+                twitter::Settings { tokens, consumer_secret: app_secret, webhook_url, ..twitter::Settings::default() };
             Provider::Twitter(Twitter::start(0, settings).await.unwrap())
         }
         Channel::Open | Channel::Web | Channel::Unknown => {

@@ -10,6 +10,7 @@ pub mod open;
 pub mod twitter;
 pub mod whatsapp;
 
+mod apps;
 mod line;
 mod shape;
 mod stand;
@@ -31,6 +32,7 @@ use tokio::task::JoinHandle;
 
 use line::Line;
 
+pub use apps::App;
 pub use line::Server;
 pub use statuses::Statuses;
 

@@ -1,7 +1,9 @@
 //! What the command is told: the same layers as the services', without a section of its own.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use delivery::config::DeliverySettings;
 use schemas::codec::RegistrySettings;
 use schemas::ids::KeySecret;
 use secrecy::{ExposeSecret, SecretString};
@@ -18,13 +20,26 @@ pub(crate) struct Config {
     pub(crate) kafka: KafkaSettings,
     pub(crate) schema_registry: RegistrySettings,
     pub(crate) clickhouse: ClickHouseSettings,
-    pub(crate) ingest: IngestSettings,
+    pub(crate) ingest: PublicPort,
+    pub(crate) gateway: PublicPort,
+    pub(crate) delivery: DeliverySettings,
 }
 
-/// What this needs of the section `[ingest]`.
+/// What this needs of the sections `[ingest]` and `[gateway]`.
 #[derive(Debug, Deserialize)]
-pub(crate) struct IngestSettings {
-    pub(crate) listen: String,
+pub(crate) struct PublicPort {
+    pub(crate) listen: SocketAddr,
+}
+
+impl PublicPort {
+    /// The base address by which it is reached from its own machine.
+    pub(crate) fn url(&self) -> String {
+        let mut at = self.listen;
+        if at.ip().is_unspecified() {
+            at.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{at}")
+    }
 }
 
 /// The section `[clickhouse]`.

@@ -14,6 +14,7 @@ use sha2::Sha256;
 use stream::clock;
 use tokio::task::JoinHandle;
 
+use super::apps::{self, App, Told};
 use super::stand::{people, stand};
 use super::statuses::{self, Post, Statuses};
 use super::{Details, Platform, Verdict, locked};
@@ -59,6 +60,7 @@ struct Memory {
     address: String,
     taken: u64,
     statuses: Statuses,
+    app: App,
     unknown: BTreeSet<String>,
     wrote_ms: BTreeMap<(String, String), i64>,
 }
@@ -102,6 +104,12 @@ fn bad_token() -> ApiError {
 
 impl Platform for Pages {
     const ROUTE: &'static str = "/v25.0/{account}/messages";
+
+    fn routes(self: &Arc<Self>) -> axum::Router {
+        let account = axum::routing::get(apps::account::<Self>);
+        let own = axum::Router::new().route("/v25.0/{account}", account).with_state(Arc::clone(self));
+        own.merge(apps::routes(Arc::clone(self)))
+    }
 
     fn judge(&self, account: &str, headers: &HeaderMap, body: &[u8], takes: bool) -> Verdict {
         let parsed: Result<Value, _> = serde_json::from_slice(body);
@@ -157,6 +165,24 @@ impl Platform for Pages {
 
     fn locked_out(&self) -> (u16, Value) {
         (401, bad_token().body())
+    }
+}
+
+impl Told for Pages {
+    fn access_token(&self) -> &str {
+        &self.settings.access_token
+    }
+
+    fn accounts(&self) -> &[String] {
+        &self.settings.accounts
+    }
+
+    fn app(&self) -> App {
+        locked(&self.memory).app.clone()
+    }
+
+    fn look(&self, account: &str) -> Value {
+        json!({"id": account, "name": "Acme", "username": "acme"})
     }
 }
 

@@ -63,6 +63,11 @@ macro_rules! people {
                 locked(&self.counter.platform.memory).wrote_ms.insert(key, at_ms);
             }
 
+            /// The app that the token belongs to, as operators are told of it.
+            pub fn register(&self, app: $crate::providers::App) {
+                locked(&self.counter.platform.memory).app = app;
+            }
+
             /// What an account's `api_url` must be.
             pub fn api_url(&self) -> String {
                 format!("{}/v25.0", locked(&self.counter.platform.memory).address)

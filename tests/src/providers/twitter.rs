@@ -2,6 +2,8 @@
 //! one (X API v2, direct messages; `reference/channels.md` §5.4): text alone, by a user's token;
 //! what was taken comes back by signed webhooks, as our own message or a read mark.
 
+mod operators;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -28,10 +30,25 @@ pub struct Settings {
     pub tokens: BTreeMap<String, String>,
     /// Messages of one user in 15 minutes; 0: as many as they like.
     pub messages_max: i64,
-    /// Signs the webhooks.
+    /// Signs the webhooks, and with the key asks in the app's name.
     pub consumer_secret: String,
+    /// The app's key.
+    pub consumer_key: String,
+    /// The app's webhooks as operators are told of them.
+    pub hooks: Vec<Hook>,
     /// Where webhooks go: the full address of ingest's X endpoint; none: no webhooks.
     pub webhook_url: Option<String>,
+}
+
+/// A webhook of an app.
+#[derive(Debug, Clone, Default)]
+pub struct Hook {
+    /// Where it leads.
+    pub url: String,
+    /// Whether the last challenge was answered.
+    pub is_valid: bool,
+    /// Which events of which users it is sent.
+    pub subscribed: Vec<(String, String)>,
 }
 
 stand! {
@@ -79,6 +96,10 @@ fn check(body: &Value) -> Result<String, Problem> {
 
 impl Platform for Messages {
     const ROUTE: &'static str = "/2/dm_conversations/with/{account}/messages";
+
+    fn routes(self: &Arc<Self>) -> axum::Router {
+        operators::routes(Arc::clone(self))
+    }
 
     fn judge(&self, participant: &str, headers: &HeaderMap, body: &[u8], takes: bool) -> Verdict {
         let parsed: Value = serde_json::from_slice(body).unwrap_or_default();

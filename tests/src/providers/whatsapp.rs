@@ -16,6 +16,7 @@ use sha2::Sha256;
 use stream::clock;
 use tokio::task::JoinHandle;
 
+use super::apps::{self, App, Told};
 use super::shape::{Problem, Shape};
 use super::stand::{people, stand};
 use super::statuses::{self, Post, Statuses};
@@ -50,6 +51,7 @@ struct Memory {
     unknown: BTreeSet<String>,
     wrote_ms: BTreeMap<(String, String), i64>,
     files: BTreeMap<String, files::File>,
+    app: App,
     /// Where this platform is reached, for the addresses of files.
     address: String,
 }
@@ -100,7 +102,7 @@ impl Platform for Cloud {
     const ROUTE: &'static str = "/v25.0/{account}/messages";
 
     fn routes(self: &Arc<Self>) -> axum::Router {
-        files::routes(Arc::clone(self))
+        files::routes(Arc::clone(self)).merge(apps::routes(Arc::clone(self)))
     }
 
     fn judge(&self, account: &str, headers: &HeaderMap, body: &[u8], takes: bool) -> Verdict {
@@ -167,6 +169,25 @@ impl Platform for Cloud {
     fn throttled(&self) -> Value {
         json!({"error": {"message": "(#130429) Rate limit hit", "type": "OAuthException", "code": 130_429,
             "error_data": {"messaging_product": "whatsapp", "details": "Cloud API message throughput has been reached"}}})
+    }
+}
+
+impl Told for Cloud {
+    fn access_token(&self) -> &str {
+        &self.settings.access_token
+    }
+
+    fn accounts(&self) -> &[String] {
+        &self.settings.phone_number_ids
+    }
+
+    fn app(&self) -> App {
+        locked(&self.memory).app.clone()
+    }
+
+    fn look(&self, account: &str) -> Value {
+        json!({"id": account, "display_phone_number": "+1 650-555-1234", "verified_name": "Acme",
+            "quality_rating": "GREEN"})
     }
 }
 

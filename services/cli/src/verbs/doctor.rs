@@ -1,5 +1,9 @@
 //! `weft doctor`: what is wrong here, and what to do about it.
 
+mod account;
+
+use std::path::PathBuf;
+
 use clap::Args;
 use schemas::topics::{self, plan};
 use serde::Deserialize;
@@ -19,10 +23,24 @@ const SKEW_MS_MAX: i64 = 1_000;
 
 /// Look at everything weft stands on, and say what to do where something is wrong
 ///
-/// Servers, topics and their settings, schemas, migrations, secrets, clocks. Changes nothing;
-/// exit code 1 if something is wrong.
+/// Servers, topics and their settings, schemas, migrations, secrets, clocks; with --account one channel account
+/// instead: its secrets, its token and the token's end, what its provider sends us and where to, whether our own
+/// side answers. Changes nothing; exit code 1 if something is wrong.
 #[derive(Args)]
-pub(super) struct Doctor {}
+#[command(
+    after_help = "Examples:\n  weft doctor\n  weft doctor --account whatsapp-main\n  weft doctor --account whatsapp-main -f channels.yaml   (before it is applied)\n\nSecrets are read where the configuration says, so run it where delivery runs, with the same environment."
+)]
+pub(super) struct Doctor {
+    /// Look at this channel account
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Whose account, if several tenants have one of this name
+    #[arg(long, requires = "account")]
+    tenant: Option<String>,
+    /// Documents to look at instead of those in force; file or directory, may be repeated
+    #[arg(short, long = "file", value_name = "PATH", requires = "account")]
+    file: Vec<PathBuf>,
+}
 
 struct Finding {
     what: &'static str,
@@ -32,6 +50,9 @@ struct Finding {
 
 impl Doctor {
     pub(super) fn run(&self, reach: &Reach, output: &mut Output) -> Result<Verdict, Failure> {
+        if let Some(id) = &self.account {
+            return account::run(reach, output, (self.tenant.as_deref(), id), &self.file);
+        }
         let mut findings: Vec<Finding> = Vec::new();
         for (what, needs, check) in CHECKS {
             let is_away = |finding: &&Finding| needs.contains(&finding.what) && finding.result.is_err();

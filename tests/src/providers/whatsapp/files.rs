@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{ApiError, Cloud, Details, Memory, bad_token, locked};
+use super::{ApiError, Cloud, Details, Memory, apps, bad_token, locked};
 
 /// A file, and the one address at which it can be had now.
 #[derive(Default)]
@@ -62,6 +62,9 @@ async fn look_up(
     Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
+    if cloud.settings.phone_number_ids.contains(&media) {
+        return apps::account(State(cloud), Path(media), headers).await.into_response();
+    }
     if !is_ours(&cloud, &headers) {
         return refused(bad_token());
     }

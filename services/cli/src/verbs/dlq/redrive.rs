@@ -123,8 +123,8 @@ impl Redrive {
 
 impl Servers<'_> {
     fn post(&self, path: &str, body: Vec<u8>, headers: Vec<(String, String)>) -> Result<Result<(), String>, Failure> {
-        let base = &self.reach.config.ingest.listen;
-        let url = format!("http://{base}{path}");
+        let base = self.reach.config.ingest.url();
+        let url = format!("{base}{path}");
         let request = self.http.post(&url).body(body);
         let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         let away = |error: reqwest::Error| {
