@@ -17,8 +17,8 @@ use gateway::config::Config;
 use gateway::core::Seen;
 use schemas::ids::CommandId;
 use schemas::records::{
-    AgentView, Connected, ConversationCommand, ConversationCommandKind, Presence, Refused, RoutingCommandKind,
-    RoutingEventKind, WorkState,
+    AgentView, Channel, Connected, ConversationCommand, ConversationCommandKind, OwnerKind, Presence, Refused,
+    RoutingCommandKind, RoutingEventKind, WorkState,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -26,6 +26,48 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use house::*;
+
+#[tokio::test]
+async fn an_agent_who_writes_first_asks_for_a_stint_of_their_own_by_socket_or_rest() {
+    let mut house = House::with(|config| config.gateway.command_wait_ms = 100, false).await;
+    let account = Seen::Account {
+        tenant: "acme".into(),
+        account: "main".into(),
+        channel: Some(Channel::Whatsapp),
+        session_minutes: None,
+    };
+    house.hub.see(account);
+    let mut ws = house.socket("ada").await;
+    assert!(matches!(house.routing().await.kind, RoutingCommandKind::ConnectionBack(_)));
+    let start = json!({"account": "main", "customer": "+41 79 111", "text": "Hello", "queue": "sales"});
+    let mut frame = start.clone();
+    (frame["type"], frame["id"]) = (json!("start"), json!("s1"));
+    say(&mut ws, frame).await;
+    let asked = house.content().await;
+    let ConversationCommandKind::Send(ref send) = asked.kind else { panic!("{asked:?}") };
+    let target = send.target.as_ref().unwrap();
+    assert_eq!((target.kind, target.id.as_str()), (OwnerKind::Agent, "ada"));
+    assert_eq!((send.owner_epoch, target.queue_id.as_ref().map(|id| id.as_str())), (None, Some("sales")));
+    assert_eq!(asked.customer.as_ref().map(|customer| customer.id.as_str()), Some("4179111"));
+    assert_eq!((asked.channel, asked.conversation_id), (Channel::Whatsapp, None));
+
+    let headers = format!("{}idempotency-key: s2\r\n", bearer("ada"));
+    let url = "/api/v1/conversations";
+    let (code, _, _) = ask(house.address, "POST", url, &headers, &start.to_string()).await;
+    assert_eq!((code, house.content().await.customer_key), (202, asked.customer_key));
+    for (body, key, expected) in [
+        (json!({"account": "gone", "customer": "1", "text": "x"}), true, (409, "unknown_account")),
+        (json!({"account": "main", "customer": "nobody", "text": "x"}), true, (409, "unknown_customer")),
+        (json!({"account": "main", "customer": "1", "template": {"id": "t"}}), true, (409, "unknown_template")),
+        (json!({"account": "main", "customer": "1", "text": "x", "template": {"id": "t"}}), true, (400, "bad_message")),
+        (json!({"account": "main", "customer": "1"}), true, (400, "empty_message")),
+        (start, false, (400, "idempotency_key_missing")),
+    ] {
+        let head = if key { format!("{}idempotency-key: s3\r\n", bearer("ada")) } else { bearer("ada") };
+        let (code, _, answer) = ask(house.address, "POST", url, &head, &body.to_string()).await;
+        assert_eq!((code, &answer["reason"]), (expected.0, &json!(expected.1)), "{body}");
+    }
+}
 
 #[tokio::test]
 async fn an_agent_takes_an_offer_answers_and_is_told_what_became_of_it() {

@@ -155,6 +155,7 @@ mod tests {
         bench.spoke("c1", 2, secs(5)).advance(secs(9)).disconnect("c1", "ada");
         let part = bench.part_ended().unwrap();
         assert_eq!((part.wait_ms, part.alert_ms, part.messages_in, part.messages_out), (0, 0, 1, 1));
+        assert!(!part.is_answered, "handled, not answered (A3)");
     }
 
     #[test]

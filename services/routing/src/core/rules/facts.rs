@@ -109,7 +109,7 @@ pub fn part(turn: &mut Turn<'_>, id: PartId, row: &PartRow) {
         response_count: totals.response_count,
         transfer_kind: None,
         is_consult_transfer: false,
-        is_answered: true,
+        is_answered: row.visit.no > 0,
         wrap_up_code: row.code.clone(),
         end_cause: row.end_cause,
         skills: row.visit.skills.clone(),
