@@ -136,12 +136,14 @@ async fn prepare(directory: &Path, spool: &Path) -> anyhow::Result<(Stack, Compa
     stack.weft(&["schemas", "register"]).await?;
     let run = clock::now().as_ms() / 1000;
     let company = Company::another(&stack, &format!("outage-{run}"), u32::try_from(run % 1_000_000)? * 100 + 99)?;
-    let ports = free_ports(4)?;
+    let ports = free_ports(2)?;
+    // Nobody answers in this test, so no provider listens.
+    let providers = Ports::from_base(stack.port_base());
     let configuration = tempfile::tempdir()?;
-    let folder = company.write(configuration.path(), ports[0], ports[1])?;
+    let folder = company.write(configuration.path(), providers)?;
     stack.weft(&["apply", "-f", folder.to_str().context("a plain path")?]).await?;
-    stack.set("WEFT_INGEST__LISTEN", format!("127.0.0.1:{}", ports[2]));
-    stack.set("WEFT_INGEST__ADMIN_LISTEN", format!("127.0.0.1:{}", ports[3]));
+    stack.set("WEFT_INGEST__LISTEN", format!("127.0.0.1:{}", ports[0]));
+    stack.set("WEFT_INGEST__ADMIN_LISTEN", format!("127.0.0.1:{}", ports[1]));
     stack.set("WEFT_INGEST__SPOOL_DIRECTORY", spool.to_str().context("a plain path")?);
     stack.set("WEFT_INGEST__SPOOL_AFTER_MS", "300");
     Ok((stack, company))

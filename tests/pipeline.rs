@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use stream::clock;
-use tests::company::{Account, Company};
+use tests::company::{Account, Company, Ports};
 use tests::config;
 use tests::journeys::Journey;
 use tests::load::Load;
@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::RwLock;
 
 /// One company for each test.
-const COMPANIES: [&str; 12] = [
+const COMPANIES: [&str; 17] = [
     "answered",
     "returns",
     "after-window",
@@ -35,6 +35,11 @@ const COMPANIES: [&str; 12] = [
     "no-answer",
     "owner-gone",
     "twice",
+    "declined",
+    "messenger",
+    "instagram",
+    "x",
+    "elsewhere",
     "bad-input",
     "day",
     "kills",
@@ -83,13 +88,13 @@ async fn start(run: i64) -> anyhow::Result<(Services, Arc<Outside>)> {
     for command in [&["topics", "apply"][..], &["schemas", "register"], &["migrate"]] {
         stack.weft(command).await?;
     }
-    let ports = free_ports(2)?;
+    let ports = Ports::of(free_ports(Ports::COUNT)?.try_into().map_err(|_| anyhow::anyhow!("too few ports"))?);
     let companies: anyhow::Result<Vec<Company>> = COMPANIES.iter().map(|name| company(&stack, run, name)).collect();
     let companies = companies?;
-    let outside = Arc::new(Outside::start(&stack, &companies, (ports[0], ports[1])).await?);
+    let outside = Arc::new(Outside::start(&stack, &companies, ports).await?);
     let configuration = tempfile::tempdir()?;
     for company in &companies {
-        company.write(configuration.path(), ports[0], ports[1])?;
+        company.write(configuration.path(), ports)?;
     }
     let path = configuration.path().to_str().context("a temporary directory has a plain name")?;
     stack.weft(&["apply", "-f", path]).await?;
@@ -175,6 +180,31 @@ fn webhooks_that_come_twice_and_out_of_order_count_once() {
 #[test]
 fn what_is_forged_broken_or_unknown_reaches_nobody_and_spoils_nothing() {
     plays("bad-input", &[Journey::BadInput]);
+}
+
+#[test]
+fn an_offer_that_is_declined_goes_to_the_next_agent() {
+    plays("declined", &[Journey::Declined]);
+}
+
+#[test]
+fn a_messenger_customer_is_answered_and_our_echo_is_nobody_elses() {
+    plays("messenger", &[Journey::Messenger]);
+}
+
+#[test]
+fn an_instagram_customer_gets_a_long_answer_in_parts() {
+    plays("instagram", &[Journey::Instagram]);
+}
+
+#[test]
+fn a_customer_on_x_is_answered() {
+    plays("x", &[Journey::Twitter]);
+}
+
+#[test]
+fn what_somebody_answers_elsewhere_becomes_a_message_of_the_conversation() {
+    plays("elsewhere", &[Journey::Elsewhere]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ use schemas::codec::{Codec, RegistrySettings};
 use schemas::topics::{TOPICS, Topic};
 use stream::clock::{self, Stamp};
 
-use crate::company::Company;
+use crate::company::{Company, Ports};
 use crate::outside::Outside;
 use checker::Findings;
 use desk::Desk;
@@ -188,11 +188,11 @@ async fn on_ground(
         Company::another(&stack, &format!("desk-{run}"), u32::try_from(run)? * 10)?,
         Company::another(&stack, &format!("flood-{run}"), u32::try_from(run)? * 10 + 1)?,
     ];
-    let [whatsapp, open, ..] = fleet.spare[..] else { anyhow::bail!("too few free ports") };
-    let outside = Outside::confirming(&stack, &companies, (whatsapp, open)).await?;
+    let ports = Ports::of(fleet.spare[..].try_into().context("too few free ports")?);
+    let outside = Outside::confirming(&stack, &companies, ports).await?;
     let configuration = tempfile::tempdir()?;
     for company in &companies {
-        company.write(configuration.path(), whatsapp, open)?;
+        company.write(configuration.path(), ports)?;
     }
     stack.weft(&["apply", "-f", configuration.path().to_str().context("a plain path")?]).await?;
     let house = Arc::new(House::new(Around { ground, fleet, outside, proxies }, timeline));

@@ -7,10 +7,42 @@ use anyhow::Context;
 
 use crate::stack::{BASE_DEFAULT, Stack};
 
-/// Ports of the simulated providers, counted from the stack's base.
-pub const WHATSAPP_PORT: u16 = 84;
-/// The same for the receiver of open-messaging webhooks.
-pub const OPEN_PORT: u16 = 85;
+/// Ports of the simulated providers on the default base, in the order of [`Ports`].
+const PORTS: [u16; 5] = [84, 85, 86, 87, 88];
+
+/// Where the simulated providers listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// WhatsApp.
+    pub whatsapp: u16,
+    /// The receiver of open-messaging webhooks.
+    pub open: u16,
+    /// Messenger.
+    pub messenger: u16,
+    /// Instagram.
+    pub instagram: u16,
+    /// X.
+    pub twitter: u16,
+}
+
+impl Ports {
+    /// How many they are.
+    pub const COUNT: usize = PORTS.len();
+
+    /// In the order of the fields.
+    pub const fn of([whatsapp, open, messenger, instagram, twitter]: [u16; Self::COUNT]) -> Self {
+        Self { whatsapp, open, messenger, instagram, twitter }
+    }
+
+    /// Those of a demo stack.
+    pub fn from_base(base: u16) -> Self {
+        Self::of(PORTS.map(|port| base + port))
+    }
+
+    const fn all(self) -> [u16; Self::COUNT] {
+        [self.whatsapp, self.open, self.messenger, self.instagram, self.twitter]
+    }
+}
 
 /// The tenant that `deploy/demo/` describes.
 pub const TENANT: &str = "demo";
@@ -29,15 +61,27 @@ pub enum Account {
     Billing,
     /// Open messaging; queue `shop`.
     Shop,
+    /// A Messenger page; queue `page`.
+    Page,
+    /// An Instagram account; queue `gallery`.
+    Gallery,
+    /// An X account; queue `bird`.
+    Bird,
 }
 
 impl Account {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Parcels, Self::Billing, Self::Shop, Self::Page, Self::Gallery, Self::Bird];
+
     /// The account's id.
     pub const fn id(self) -> &'static str {
         match self {
             Self::Parcels => "whatsapp-parcels",
             Self::Billing => "whatsapp-billing",
             Self::Shop => "shop-chat",
+            Self::Page => "messenger-page",
+            Self::Gallery => "instagram-gallery",
+            Self::Bird => "x-account",
         }
     }
 
@@ -46,6 +90,9 @@ impl Account {
         match self {
             Self::Parcels | Self::Billing => "whatsapp",
             Self::Shop => "open",
+            Self::Page => "facebook",
+            Self::Gallery => "instagram",
+            Self::Bird => "twitter",
         }
     }
 
@@ -55,6 +102,9 @@ impl Account {
             Self::Parcels => "parcels",
             Self::Billing => "billing",
             Self::Shop => "shop",
+            Self::Page => "page",
+            Self::Gallery => "gallery",
+            Self::Bird => "bird",
         }
     }
 
@@ -64,6 +114,7 @@ impl Account {
             Self::Parcels => &["ana", "ben"],
             Self::Billing => &["cleo", "dan"],
             Self::Shop => &["eve"],
+            Self::Page | Self::Gallery | Self::Bird => &["fay"],
         }
     }
 
@@ -72,6 +123,9 @@ impl Account {
         match self {
             Self::Parcels | Self::Billing => "on WhatsApp",
             Self::Shop => "in the shop's chat",
+            Self::Page => "on Messenger",
+            Self::Gallery => "on Instagram",
+            Self::Bird => "on X",
         }
     }
 
@@ -80,6 +134,9 @@ impl Account {
         match self {
             Self::Parcels | Self::Billing => "WhatsApp",
             Self::Shop => "shop",
+            Self::Page => "Messenger",
+            Self::Gallery => "Instagram",
+            Self::Bird => "X",
         }
     }
 }
@@ -91,6 +148,10 @@ pub struct Company {
     pub tenant: String,
     /// The id of its Meta endpoint.
     pub endpoint: String,
+    /// The id of its X endpoint.
+    pub x_endpoint: String,
+    /// What X signs its webhooks with.
+    pub x_secret: String,
     /// What Meta signs its webhooks with.
     pub meta_secret: String,
     /// What the verification handshake must present.
@@ -119,6 +180,8 @@ impl Company {
     fn of(stack: &Stack, tenant: &str, endpoint: String, numbers: String) -> anyhow::Result<Self> {
         Ok(Self {
             tenant: tenant.to_owned(),
+            x_endpoint: endpoint.replace("meta", "x"),
+            x_secret: stack.variable("DEMO_X_CONSUMER_SECRET")?.to_owned(),
             endpoint,
             meta_secret: stack.variable("DEMO_META_APP_SECRET")?.to_owned(),
             verify_token: stack.variable("DEMO_META_VERIFY_TOKEN")?.to_owned(),
@@ -133,6 +196,9 @@ impl Company {
             Account::Parcels => format!("{}000001", self.numbers),
             Account::Billing => format!("{}000002", self.numbers),
             Account::Shop => self.integration.clone(),
+            Account::Page => format!("{}000003", self.numbers),
+            Account::Gallery => format!("{}000004", self.numbers),
+            Account::Bird => format!("{}000005", self.numbers),
         }
     }
 
@@ -141,28 +207,31 @@ impl Company {
     ///
     /// # Errors
     /// If the committed files cannot be read or the copies not written.
-    pub fn write(&self, directory: &Path, whatsapp_port: u16, open_port: u16) -> anyhow::Result<PathBuf> {
+    pub fn write(&self, directory: &Path, ports: Ports) -> anyhow::Result<PathBuf> {
         let directory = directory.join(&self.tenant);
         std::fs::create_dir_all(&directory)?;
         for file in FILES {
             let committed = Path::new(COMMITTED).join(file);
             let text =
                 std::fs::read_to_string(&committed).with_context(|| format!("cannot read {}", committed.display()))?;
-            std::fs::write(directory.join(file), self.rendered(&text, whatsapp_port, open_port))?;
+            std::fs::write(directory.join(file), self.rendered(&text, ports))?;
         }
         Ok(directory)
     }
 
-    fn rendered(&self, text: &str, whatsapp_port: u16, open_port: u16) -> String {
-        let (whatsapp, open) = (BASE_DEFAULT + WHATSAPP_PORT, BASE_DEFAULT + OPEN_PORT);
+    fn rendered(&self, text: &str, ports: Ports) -> String {
+        let moved = PORTS.map(|port| format!("127.0.0.1:{}", BASE_DEFAULT + port)).into_iter().zip(ports.all());
+        let moved: Vec<(String, String)> = moved.map(|(from, to)| (from, format!("127.0.0.1:{to}"))).collect();
+        let x_endpoint = ENDPOINT.replace("meta", "x");
         let is_tenant = |line: &str| line.trim() == format!("id: {TENANT}");
         text.lines()
             .map(|line| {
-                let line = line.replace(&format!("127.0.0.1:{whatsapp}"), &format!("127.0.0.1:{whatsapp_port}"));
-                let line = line.replace(&format!("127.0.0.1:{open}"), &format!("127.0.0.1:{open_port}"));
+                let moved = moved.iter().find(|(from, _)| line.contains(from));
+                let line = moved.map_or_else(|| line.to_owned(), |(from, to)| line.replace(from, to));
                 let line = line.replace(&format!("tenant: {TENANT}"), &format!("tenant: {}", self.tenant));
                 let line = if is_tenant(&line) { line.replace(TENANT, &self.tenant) } else { line };
-                let line = line.replace(ENDPOINT, &self.endpoint).replace(NUMBERS, &self.numbers);
+                let line = line.replace(ENDPOINT, &self.endpoint).replace(&x_endpoint, &self.x_endpoint);
+                let line = line.replace(NUMBERS, &self.numbers);
                 let provider_id = "provider_account_id: shop-chat";
                 let line = line.replace(provider_id, &format!("provider_account_id: {}", self.integration));
                 line.replace("/webhooks/shop-chat", &format!("/webhooks/{}", self.integration)) + "\n"
@@ -180,6 +249,8 @@ mod tests {
         Company {
             tenant: tenant.into(),
             endpoint: endpoint.into(),
+            x_endpoint: endpoint.replace("meta", "x"),
+            x_secret: String::new(),
             meta_secret: secret,
             verify_token: token,
             numbers: numbers.into(),
@@ -192,8 +263,7 @@ mod tests {
         let demo = company(TENANT, ENDPOINT, NUMBERS, "shop-chat");
         for file in FILES {
             let text = std::fs::read_to_string(Path::new(COMMITTED).join(file)).unwrap();
-            let ports = (BASE_DEFAULT + WHATSAPP_PORT, BASE_DEFAULT + OPEN_PORT);
-            assert_eq!(demo.rendered(&text, ports.0, ports.1), text, "{file}");
+            assert_eq!(demo.rendered(&text, Ports::from_base(BASE_DEFAULT)), text, "{file}");
         }
     }
 
@@ -202,8 +272,8 @@ mod tests {
         let other = company("other", "other-meta", "200000001", "shop-chat-other");
         for file in FILES {
             let text = std::fs::read_to_string(Path::new(COMMITTED).join(file)).unwrap();
-            let rendered = other.rendered(&text, 1, 2);
-            for word in ["tenant: demo", "id: demo", ENDPOINT, NUMBERS, ":19084", ":19085"] {
+            let rendered = other.rendered(&text, Ports::of([1, 2, 3, 4, 5]));
+            for word in ["tenant: demo", "id: demo", ENDPOINT, "demo-x", NUMBERS, ":19084", ":19085", ":19088"] {
                 assert!(!rendered.contains(word), "{file} still says {word}");
             }
         }

@@ -1,6 +1,8 @@
 //! Simulated customers: people with a phone or a browser, whose platform posts signed webhooks. Each
 //! can have its webhooks sent twice, out of order, forged or cut off.
 
+mod direct;
+mod messaging;
 mod open;
 mod whatsapp;
 
@@ -97,10 +99,13 @@ impl Customer {
         match self.account {
             Account::Parcels | Account::Billing => whatsapp::message(self, no, at_ms, text),
             Account::Shop => Ok(open::message(self, no, at_ms, text)),
+            Account::Page | Account::Gallery => messaging::message(self, no, at_ms, text),
+            Account::Bird => direct::message(self, no, at_ms, text),
         }
     }
 
-    /// The webhook that says how far a reply came: `sent`, `delivered`, `read`.
+    /// The webhook that says how far a reply came: `sent`, `delivered`, `read`; where the platform
+    /// has echoes, `echo`.
     ///
     /// # Errors
     /// If the account's secret is missing.
@@ -109,6 +114,8 @@ impl Customer {
         match self.account {
             Account::Parcels | Account::Billing => whatsapp::status(self, reply, status, at_ms),
             Account::Shop => Ok(open::receipt(self, reply, status, at_ms)),
+            Account::Page | Account::Gallery => messaging::receipt(self, reply, status, at_ms),
+            Account::Bird => direct::receipt(self, reply, status, at_ms),
         }
     }
 
@@ -119,7 +126,9 @@ impl Customer {
     pub fn left(&self) -> anyhow::Result<Webhook> {
         match self.account {
             Account::Shop => Ok(open::left(self, self.next_ms())),
-            Account::Parcels | Account::Billing => bail!("WhatsApp never says that somebody left"),
+            Account::Parcels | Account::Billing | Account::Page | Account::Gallery | Account::Bird => {
+                bail!("{} never says that somebody left", self.account.provider())
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use stream::clock;
 
-use crate::company::{Account, Company};
+use crate::company::{Account, Company, Ports};
 use crate::journeys::Journey;
 use crate::load;
 use crate::narrator::{Actor, Narrator};
@@ -34,7 +34,8 @@ const LOCAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.local/demo");
 pub async fn run(once: bool) -> anyhow::Result<bool> {
     let stack = Stack::of_environment()?;
     let company = Company::demo(&stack)?;
-    let outside = Arc::new(Outside::start(&stack, std::slice::from_ref(&company), Outside::ports_of(&stack)).await?);
+    let outside =
+        Arc::new(Outside::start(&stack, std::slice::from_ref(&company), Ports::from_base(stack.port_base())).await?);
     let world = World::new(stack, company, outside, Narrator::aloud())?;
     prepare(&world).await?;
     let mut failed = journeys(&world).await;
@@ -54,14 +55,13 @@ pub async fn run(once: bool) -> anyhow::Result<bool> {
 async fn prepare(world: &World) -> anyhow::Result<()> {
     world.narrator.chapter(
         "Parcels & Co opens",
-        "A small company with three queues: parcels and billing on WhatsApp, the shop's own chat over open messaging. \
-         Its customers, its agents and the platforms between them are simulated; everything else is real.",
+        "A small company with six queues: parcels and billing on WhatsApp, the shop's own chat over open messaging, a \
+         Messenger page, an Instagram account and one on X. Its customers, its agents and the platforms between them are simulated; everything else is real.",
     );
-    let (whatsapp, open) = Outside::ports_of(&world.stack);
-    let directory = world.company.write(Path::new(LOCAL), whatsapp, open)?;
+    let directory = world.company.write(Path::new(LOCAL), Ports::from_base(world.stack.port_base()))?;
     let directory = directory.to_str().context("the clone lies under a name that is not UTF-8")?;
     world.stack.weft(&["apply", "-f", directory]).await?;
-    for account in [Account::Parcels, Account::Billing, Account::Shop] {
+    for account in Account::ALL {
         world.open(account).await?;
         world.narrator.tell(Actor::Agent, &account.members().join(", "), &format!("on queue {}", account.queue()));
     }

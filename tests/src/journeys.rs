@@ -3,12 +3,15 @@
 mod after_window;
 mod answered;
 mod bad_input;
+mod declined;
+mod elsewhere;
 mod leaves_waiting;
 mod no_answer;
 mod open_answered;
 mod owner_gone;
 mod reached;
 mod returns;
+mod social;
 mod twice;
 
 use crate::company::Account;
@@ -35,13 +38,23 @@ pub enum Journey {
     OwnerGone,
     /// Every webhook comes twice and out of order.
     Twice,
+    /// An agent declines an offer.
+    Declined,
+    /// One writes on Messenger.
+    Messenger,
+    /// One writes on Instagram.
+    Instagram,
+    /// One writes on X.
+    Twitter,
+    /// Somebody answers in the platform's own app.
+    Elsewhere,
     /// What should not have come.
     BadInput,
 }
 
 impl Journey {
     /// Those that make up a day, in the order in which they are told.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Answered,
         Self::Returns,
         Self::AfterWindow,
@@ -50,6 +63,11 @@ impl Journey {
         Self::NoAnswer,
         Self::OwnerGone,
         Self::Twice,
+        Self::Declined,
+        Self::Messenger,
+        Self::Instagram,
+        Self::Twitter,
+        Self::Elsewhere,
         Self::BadInput,
     ];
 
@@ -65,6 +83,11 @@ impl Journey {
             Self::NoAnswer => "An offer is not answered",
             Self::OwnerGone => "An agent's connection dies",
             Self::Twice => "Every webhook comes twice and out of order",
+            Self::Declined => "An agent declines an offer",
+            Self::Messenger => "A Messenger customer is answered",
+            Self::Instagram => "An Instagram customer is answered",
+            Self::Twitter => "A customer on X is answered",
+            Self::Elsewhere => "Somebody answers in the platform's own app",
             Self::BadInput => "What should not have come",
         }
     }
@@ -81,6 +104,11 @@ impl Journey {
             Self::NoAnswer => no_answer::STORY,
             Self::OwnerGone => owner_gone::STORY,
             Self::Twice => twice::STORY,
+            Self::Declined => declined::STORY,
+            Self::Messenger => social::MESSENGER,
+            Self::Instagram => social::INSTAGRAM,
+            Self::Twitter => social::TWITTER,
+            Self::Elsewhere => elsewhere::STORY,
             Self::BadInput => bad_input::STORY,
         }
     }
@@ -91,6 +119,10 @@ impl Journey {
             Self::Answered | Self::Returns | Self::NoAnswer | Self::OwnerGone | Self::BadInput => Account::Parcels,
             Self::AfterWindow | Self::Twice => Account::Billing,
             Self::LeavesWaiting | Self::OpenAnswered | Self::Reached => Account::Shop,
+            Self::Declined => Account::Billing,
+            Self::Messenger | Self::Elsewhere => Account::Page,
+            Self::Instagram => Account::Gallery,
+            Self::Twitter => Account::Bird,
         }
     }
 
@@ -109,6 +141,11 @@ impl Journey {
             Self::NoAnswer => no_answer::play(world).await,
             Self::OwnerGone => owner_gone::play(world).await,
             Self::Twice => twice::play(world).await,
+            Self::Declined => declined::play(world).await,
+            Self::Messenger => social::play(world, Account::Page).await,
+            Self::Instagram => social::play(world, Account::Gallery).await,
+            Self::Twitter => social::play(world, Account::Bird).await,
+            Self::Elsewhere => elsewhere::play(world).await,
             Self::BadInput => bad_input::play(world).await,
         }
     }

@@ -4,36 +4,39 @@ use std::fmt;
 
 use anyhow::Context;
 
-use crate::company::{Account, Company, OPEN_PORT, WHATSAPP_PORT};
+use crate::company::{Account, Company, Ports};
 use crate::customers::{Customer, Reply};
+use crate::providers::graph::{self, Flavour, Graph};
 use crate::providers::open::{self, OpenReceiver};
+use crate::providers::twitter::{self, Twitter};
 use crate::providers::whatsapp::{self, WhatsApp};
 use crate::providers::{Fault, Seen, Statuses};
 use crate::stack::Stack;
 
-/// WhatsApp and the shop's server, listening. Receipts are the customers' own affair.
+/// One account of each provider.
+const PROVIDERS: [Account; 5] = [Account::Parcels, Account::Shop, Account::Page, Account::Gallery, Account::Bird];
+
+/// Every platform and the shop's server, listening. Receipts are the customers' own affair.
 pub struct Outside {
     whatsapp: WhatsApp,
     shop: OpenReceiver,
+    messenger: Graph,
+    instagram: Graph,
+    twitter: Twitter,
 }
 
 impl fmt::Debug for Outside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outside({} requests)", self.whatsapp.seen().len() + self.shop.seen().len())
+        write!(f, "Outside({} requests)", Account::ALL.map(|account| self.seen(account).len()).iter().sum::<usize>())
     }
 }
 
 impl Outside {
-    /// The ports of WhatsApp and of the receiver of open-messaging webhooks on a demo stack.
-    pub fn ports_of(stack: &Stack) -> (u16, u16) {
-        (stack.port_base() + WHATSAPP_PORT, stack.port_base() + OPEN_PORT)
-    }
-
     /// Providers on these ports that know the accounts of these companies.
     ///
     /// # Errors
     /// If a port is taken or a secret is missing.
-    pub async fn start(stack: &Stack, companies: &[Company], ports: (u16, u16)) -> anyhow::Result<Self> {
+    pub async fn start(stack: &Stack, companies: &[Company], ports: Ports) -> anyhow::Result<Self> {
         Self::listen(stack, companies, ports, None).await
     }
 
@@ -42,7 +45,7 @@ impl Outside {
     ///
     /// # Errors
     /// If a port is taken, a secret is missing or there is no company.
-    pub async fn confirming(stack: &Stack, companies: &[Company], ports: (u16, u16)) -> anyhow::Result<Self> {
+    pub async fn confirming(stack: &Stack, companies: &[Company], ports: Ports) -> anyhow::Result<Self> {
         let first = companies.first().context("somebody's endpoint is told")?;
         let outside = Self::listen(stack, companies, ports, Some(first)).await?;
         let order = ["sent", "delivered"].map(str::to_owned).into();
@@ -53,7 +56,7 @@ impl Outside {
     async fn listen(
         stack: &Stack,
         companies: &[Company],
-        ports: (u16, u16),
+        ports: Ports,
         told: Option<&Company>,
     ) -> anyhow::Result<Self> {
         let secret = stack.variable("DEMO_SHOP_WEBHOOK_SECRET")?;
@@ -72,15 +75,36 @@ impl Outside {
         };
         let integrations = companies.iter().map(integration).collect();
         let shop = open::Settings { integrations, ..open::Settings::default() };
+        let graph = |flavour, token: &str, account: Account| {
+            anyhow::Ok(graph::Settings {
+                flavour,
+                access_token: stack.variable(token)?.to_owned(),
+                accounts: companies.iter().map(|company| company.provider_account(account)).collect(),
+                ..graph::Settings::default()
+            })
+        };
+        let messenger = graph(Flavour::Messenger, "DEMO_MESSENGER_ACCESS_TOKEN", Account::Page)?;
+        let instagram = graph(Flavour::Instagram, "DEMO_INSTAGRAM_ACCESS_TOKEN", Account::Gallery)?;
+        // All companies' tokens are one and the same, so X cannot tell whose account it is; nobody asks.
+        let tokens = [(stack.variable("DEMO_X_ACCESS_TOKEN")?.to_owned(), Account::Bird.id().to_owned())].into();
+        let twitter = twitter::Settings { tokens, ..twitter::Settings::default() };
         Ok(Self {
-            whatsapp: WhatsApp::start(ports.0, whatsapp).await?,
-            shop: OpenReceiver::start(ports.1, shop).await?,
+            whatsapp: WhatsApp::start(ports.whatsapp, whatsapp).await?,
+            shop: OpenReceiver::start(ports.open, shop).await?,
+            messenger: Graph::start(ports.messenger, messenger).await?,
+            instagram: Graph::start(ports.instagram, instagram).await?,
+            twitter: Twitter::start(ports.twitter, twitter).await?,
         })
     }
 
     /// What reached a customer's side, in the order it came.
     pub fn replies_to(&self, customer: &Customer) -> Vec<Reply> {
-        let account = customer.provider_account();
+        let account = match customer.account {
+            Account::Bird => Account::Bird.id().to_owned(),
+            Account::Parcels | Account::Billing | Account::Shop | Account::Page | Account::Gallery => {
+                customer.provider_account()
+            }
+        };
         let is_theirs = |seen: &Seen| {
             let to = seen.to.as_deref().unwrap_or_default();
             is_message(seen)
@@ -94,10 +118,10 @@ impl Outside {
 
     /// Every message to any provider so far; what a webhook hears beside them is left out.
     pub fn requests(&self) -> Vec<Seen> {
-        self.whatsapp.seen().into_iter().chain(self.shop.seen()).filter(is_message).collect()
+        PROVIDERS.into_iter().flat_map(|account| self.seen(account)).filter(is_message).collect()
     }
 
-    /// The next `times` requests to each provider meet this fault.
+    /// The next `times` requests to WhatsApp and to the shop each meet this fault.
     pub fn script(&self, fault: Fault, times: usize) {
         self.whatsapp.script(fault, times);
         self.shop.script(fault, times);
@@ -105,14 +129,16 @@ impl Outside {
 
     /// What requests were refused for, in the order they came.
     pub fn refusals(&self) -> Vec<String> {
-        let seen = self.whatsapp.seen().into_iter().chain(self.shop.seen());
-        seen.filter_map(|seen| seen.problem).collect()
+        PROVIDERS.into_iter().flat_map(|account| self.seen(account)).filter_map(|seen| seen.problem).collect()
     }
 
     fn seen(&self, account: Account) -> Vec<Seen> {
         match account {
             Account::Parcels | Account::Billing => self.whatsapp.seen(),
             Account::Shop => self.shop.seen(),
+            Account::Page => self.messenger.seen(),
+            Account::Gallery => self.instagram.seen(),
+            Account::Bird => self.twitter.seen(),
         }
     }
 }

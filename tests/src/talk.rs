@@ -132,6 +132,32 @@ impl<'w> Talk<'w> {
         Ok(reply)
     }
 
+    /// The agent writes what the channel cannot show at once; all of it reaches the customer's side,
+    /// in so many messages.
+    ///
+    /// # Errors
+    /// If it is refused, or does not arrive whole.
+    pub async fn reply_in_parts(&mut self, text: &str, parts: usize) -> anyhow::Result<()> {
+        self.agent.reply(&self.conversation_id, text).await?;
+        self.messages_out += 1;
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let what = format!("{parts} parts at {}'s side", self.customer.name);
+        wait_for(&what, ARRIVAL_MAX, || async {
+            let replies = self.world.outside.replies_to(&self.customer);
+            let shown: Vec<&str> = replies.iter().map(|reply| reply.text.as_str()).collect();
+            let is_whole = words(&shown.join(" ")) == words(text) && shown.len() == parts;
+            if is_whole { Ok(()) } else { Err(format!("{} messages", shown.len())) }
+        })
+        .await?;
+        let provider = self.customer.account.provider();
+        self.world.narrator.tell(
+            Actor::Provider,
+            provider,
+            &format!("shows {parts} messages to {}", self.customer.name),
+        );
+        Ok(())
+    }
+
     async fn arrived(&self, text: &str) -> anyhow::Result<Reply> {
         let what = format!("{text:?} at {}'s side", self.customer.name);
         wait_for(&what, ARRIVAL_MAX, || async {

@@ -68,7 +68,7 @@ impl World {
         // WhatsApp tells whole seconds: what happens now happened up to a second ago.
         let reports = Reports::new(&stack, &company.tenant, begun.plus_ms(-1000))?;
         let mut agents = BTreeMap::new();
-        for account in [Account::Parcels, Account::Billing, Account::Shop] {
+        for account in Account::ALL {
             for id in account.members() {
                 agents.insert(*id, Agent::new(&stack, &company.tenant, id)?);
             }
@@ -136,6 +136,7 @@ impl World {
         let id = match account {
             Account::Parcels | Account::Billing => format!("49{:07}{no:04}", run % 10_000_000),
             Account::Shop => format!("visitor-{run}-{no}"),
+            Account::Page | Account::Gallery | Account::Bird => format!("7{:07}{no:06}", run % 10_000_000),
         };
         Ok(Arc::new(Customer::new(&self.stack, &self.company, account, name, id)?))
     }

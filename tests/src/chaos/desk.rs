@@ -49,7 +49,7 @@ impl Desk {
             for no in 0..each {
                 let id = match account {
                     Account::Parcels | Account::Billing => format!("49{:07}{no:04}", seed % 10_000_000),
-                    Account::Shop => format!("guest-{seed}-{no}"),
+                    Account::Shop | Account::Page | Account::Gallery | Account::Bird => format!("guest-{seed}-{no}"),
                 };
                 customers.push(Arc::new(Customer::new(stack, company, account, &format!("Nr {no}"), id)?));
             }

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use tokio::task::JoinHandle;
 
 use super::timeline::Timeline;
+use crate::company::Ports;
 use crate::services::{Guarded, free_ports, signal};
 use crate::stack::Stack;
 use crate::wait::wait_for;
@@ -24,7 +25,7 @@ pub const DOUBLE: [&str; 4] = ["threading", "routing", "delivery", "analytics"];
 pub const SINGLE: [&str; 2] = ["ingest", "gateway"];
 /// Shorter than the default, so that a bench of minutes sees many sessions end.
 const SESSION_MS: u64 = 6_000;
-const SPARE: usize = 5;
+const SPARE: usize = Ports::COUNT;
 
 /// One instance of a service.
 #[derive(Debug)]
