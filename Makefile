@@ -66,8 +66,8 @@ logs: ## Ends of the logs; NAME="kafka ingest" chooses, FOLLOW=1 goes on
 	@$(STACK) logs $(if $(filter-out 0,$(FOLLOW)),--follow) $(NAME)
 
 BENCH_BIN := $(or $(CARGO_TARGET_DIR),target)/release
-# The journey needs everything; the others threading alone.
-BENCH_BUILT := weft-bench weft weft-registry weft-threading $(if $(filter idle journey,$(WORKLOAD)),\
+# The journey needs everything; most others threading alone.
+BENCH_BUILT := weft-bench weft weft-registry weft-threading $(if $(filter idle journey ingest delivery,$(WORKLOAD)),\
 	weft-ingest weft-routing weft-delivery weft-analytics weft-gateway)
 
 .PHONY: bench

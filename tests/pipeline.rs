@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::RwLock;
 
 /// One company for each test.
-const COMPANIES: [&str; 17] = [
+const COMPANIES: [&str; 21] = [
     "answered",
     "returns",
     "after-window",
@@ -40,6 +40,10 @@ const COMPANIES: [&str; 17] = [
     "instagram",
     "x",
     "elsewhere",
+    "guest",
+    "picture",
+    "bot",
+    "operated",
     "bad-input",
     "day",
     "kills",
@@ -205,6 +209,26 @@ fn a_customer_on_x_is_answered() {
 #[test]
 fn what_somebody_answers_elsewhere_becomes_a_message_of_the_conversation() {
     plays("elsewhere", &[Journey::Elsewhere]);
+}
+
+#[test]
+fn a_guest_of_the_web_page_is_answered_and_misses_nothing() {
+    plays("guest", &[Journey::Guest]);
+}
+
+#[test]
+fn a_picture_is_copied_and_looked_at_and_another_is_sent_back() {
+    plays("picture", &[Journey::Picture]);
+}
+
+#[test]
+fn a_bot_greets_asks_and_hands_over() {
+    plays("bot", &[Journey::Bot]);
+}
+
+#[test]
+fn an_imported_opt_in_lets_a_message_out_and_a_replayed_webhook_is_known_to_its_receiver() {
+    plays("operated", &[Journey::Operated]);
 }
 
 #[test]

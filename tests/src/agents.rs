@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use stream::clock::{self, Stamp};
@@ -125,6 +125,46 @@ impl Agent {
     pub async fn reply(&self, conversation_id: &str, text: &str) -> anyhow::Result<Answer> {
         let frame = json!({"type": "message", "conversation_id": conversation_id, "text": text, "attachments": []});
         self.done(frame).await
+    }
+
+    /// Sends a picture that lies at an address, with a caption.
+    ///
+    /// # Errors
+    /// If it is refused or nobody answers.
+    pub async fn shows_picture(&self, conversation_id: &str, caption: &str, url: &str) -> anyhow::Result<Answer> {
+        let picture = json!({"type": "image", "url": url});
+        let frame =
+            json!({"type": "message", "conversation_id": conversation_id, "text": caption, "attachments": [picture]});
+        self.done(frame).await
+    }
+
+    /// Opens a conversation, as a desktop does on accepting: the texts of all that was said in it so
+    /// far, oldest first.
+    ///
+    /// # Errors
+    /// If nobody answers.
+    pub async fn opens(&self, conversation_id: &str) -> anyhow::Result<Vec<String>> {
+        let id = format!("{}-{}", self.run, self.asked.fetch_add(1, Ordering::Relaxed));
+        let frame = json!({"type": "transcript", "conversation_id": conversation_id, "id": id});
+        let mut asked = false;
+        wait_for(&format!("a transcript for {}", self.id), ANSWER_MAX, || {
+            asked = asked || self.send(&frame);
+            let texts = self.seen().transcripts.get(&id).cloned();
+            async move { texts.ok_or_else(|| format!("asked: {asked}")) }
+        })
+        .await
+    }
+
+    /// The signed address of a copy of an attachment.
+    ///
+    /// # Errors
+    /// If the gateway does not give one.
+    pub async fn address_of(&self, conversation_id: &str, stored_ref: &str) -> anyhow::Result<String> {
+        let gateway = self.url.replacen("ws://", "http://", 1).replace("/ws/agent", "");
+        let url = format!("{gateway}/api/v1/conversations/{conversation_id}/media/{stored_ref}");
+        let answer = reqwest::Client::new().get(url).bearer_auth(&self.token).send().await?.error_for_status()?;
+        let answer: Value = answer.json().await?;
+        answer["url"].as_str().map(str::to_owned).with_context(|| format!("expected a url, got {answer}"))
     }
 
     /// Writes to the customer whatever happens to the gateway meanwhile: asked again until the message

@@ -8,7 +8,7 @@ use anyhow::Context;
 use crate::stack::{BASE_DEFAULT, Stack};
 
 /// Ports of the simulated providers on the default base, in the order of [`Ports`].
-const PORTS: [u16; 5] = [84, 85, 86, 87, 88];
+const PORTS: [u16; 6] = [84, 85, 86, 87, 88, 89];
 
 /// Where the simulated providers listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Ports {
     pub instagram: u16,
     /// X.
     pub twitter: u16,
+    /// The bot.
+    pub bot: u16,
 }
 
 impl Ports {
@@ -30,8 +32,8 @@ impl Ports {
     pub const COUNT: usize = PORTS.len();
 
     /// In the order of the fields.
-    pub const fn of([whatsapp, open, messenger, instagram, twitter]: [u16; Self::COUNT]) -> Self {
-        Self { whatsapp, open, messenger, instagram, twitter }
+    pub const fn of([whatsapp, open, messenger, instagram, twitter, bot]: [u16; Self::COUNT]) -> Self {
+        Self { whatsapp, open, messenger, instagram, twitter, bot }
     }
 
     /// Those of a demo stack.
@@ -40,7 +42,7 @@ impl Ports {
     }
 
     const fn all(self) -> [u16; Self::COUNT] {
-        [self.whatsapp, self.open, self.messenger, self.instagram, self.twitter]
+        [self.whatsapp, self.open, self.messenger, self.instagram, self.twitter, self.bot]
     }
 }
 
@@ -67,11 +69,16 @@ pub enum Account {
     Gallery,
     /// An X account; queue `bird`.
     Bird,
+    /// WhatsApp with a bot that greets; queue `help`.
+    Help,
+    /// The company's page, written to by guests; queue `web`.
+    Web,
 }
 
 impl Account {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Parcels, Self::Billing, Self::Shop, Self::Page, Self::Gallery, Self::Bird];
+    pub const ALL: [Self; 8] =
+        [Self::Parcels, Self::Billing, Self::Shop, Self::Page, Self::Gallery, Self::Bird, Self::Help, Self::Web];
 
     /// The account's id.
     pub const fn id(self) -> &'static str {
@@ -82,17 +89,20 @@ impl Account {
             Self::Page => "messenger-page",
             Self::Gallery => "instagram-gallery",
             Self::Bird => "x-account",
+            Self::Help => "whatsapp-help",
+            Self::Web => "web-page",
         }
     }
 
     /// Its channel.
     pub const fn channel(self) -> &'static str {
         match self {
-            Self::Parcels | Self::Billing => "whatsapp",
+            Self::Parcels | Self::Billing | Self::Help => "whatsapp",
             Self::Shop => "open",
             Self::Page => "facebook",
             Self::Gallery => "instagram",
             Self::Bird => "twitter",
+            Self::Web => "web",
         }
     }
 
@@ -105,6 +115,8 @@ impl Account {
             Self::Page => "page",
             Self::Gallery => "gallery",
             Self::Bird => "bird",
+            Self::Help => "help",
+            Self::Web => "web",
         }
     }
 
@@ -115,28 +127,32 @@ impl Account {
             Self::Billing => &["cleo", "dan"],
             Self::Shop => &["eve"],
             Self::Page | Self::Gallery | Self::Bird => &["fay"],
+            Self::Help => &["gil"],
+            Self::Web => &["hana"],
         }
     }
 
     /// Where a customer of it writes, in a sentence.
     pub const fn where_they_write(self) -> &'static str {
         match self {
-            Self::Parcels | Self::Billing => "on WhatsApp",
+            Self::Parcels | Self::Billing | Self::Help => "on WhatsApp",
             Self::Shop => "in the shop's chat",
             Self::Page => "on Messenger",
             Self::Gallery => "on Instagram",
             Self::Bird => "on X",
+            Self::Web => "on the web page",
         }
     }
 
     /// Who shows our replies to its customers.
     pub const fn provider(self) -> &'static str {
         match self {
-            Self::Parcels | Self::Billing => "WhatsApp",
+            Self::Parcels | Self::Billing | Self::Help => "WhatsApp",
             Self::Shop => "shop",
             Self::Page => "Messenger",
             Self::Gallery => "Instagram",
             Self::Bird => "X",
+            Self::Web => "web page",
         }
     }
 }
@@ -190,7 +206,7 @@ impl Company {
         })
     }
 
-    /// The platform's id of an account: a phone number id, an integration id.
+    /// The platform's id of an account: a phone number id, an integration id; our own page has none but ours.
     pub fn provider_account(&self, account: Account) -> String {
         match account {
             Account::Parcels => format!("{}000001", self.numbers),
@@ -199,6 +215,8 @@ impl Company {
             Account::Page => format!("{}000003", self.numbers),
             Account::Gallery => format!("{}000004", self.numbers),
             Account::Bird => format!("{}000005", self.numbers),
+            Account::Help => format!("{}000006", self.numbers),
+            Account::Web => Account::Web.id().to_owned(),
         }
     }
 
@@ -272,8 +290,8 @@ mod tests {
         let other = company("other", "other-meta", "200000001", "shop-chat-other");
         for file in FILES {
             let text = std::fs::read_to_string(Path::new(COMMITTED).join(file)).unwrap();
-            let rendered = other.rendered(&text, Ports::of([1, 2, 3, 4, 5]));
-            for word in ["tenant: demo", "id: demo", ENDPOINT, "demo-x", NUMBERS, ":19084", ":19085", ":19088"] {
+            let rendered = other.rendered(&text, Ports::of([1, 2, 3, 4, 5, 6]));
+            for word in ["tenant: demo", "id: demo", ENDPOINT, "demo-x", NUMBERS, ":1908"] {
                 assert!(!rendered.contains(word), "{file} still says {word}");
             }
         }

@@ -35,6 +35,12 @@ pub fn fuzz_rounds() -> Option<u64> {
     std::env::var("WEFT_FUZZ_ROUNDS").ok()?.parse().ok()
 }
 
+/// How long Kafka stays away (`WEFT_TEST_OUTAGE_S`), seconds; none: half a minute.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn outage_s() -> Option<u64> {
+    std::env::var("WEFT_TEST_OUTAGE_S").ok()?.parse().ok()
+}
+
 /// The directory of this workspace's programs: `WEFT_RUN_BIN_DIR`, or where the running one lies, or
 /// one above for a test.
 ///

@@ -97,11 +97,24 @@ impl Customer {
         let no = self.wrote.fetch_add(1, Ordering::Relaxed);
         let at_ms = self.next_ms();
         match self.account {
-            Account::Parcels | Account::Billing => whatsapp::message(self, no, at_ms, text),
+            Account::Parcels | Account::Billing | Account::Help => whatsapp::message(self, no, at_ms, text),
             Account::Shop => Ok(open::message(self, no, at_ms, text)),
             Account::Page | Account::Gallery => messaging::message(self, no, at_ms, text),
             Account::Bird => direct::message(self, no, at_ms, text),
+            Account::Web => bail!("guests write over a connection of their own"),
         }
+    }
+
+    /// The webhook of a picture with a caption, by the platform's id of the file and its SHA-256.
+    ///
+    /// # Errors
+    /// If the account's secret is missing, or the account is none of WhatsApp's.
+    pub fn picture(&self, file: (&str, &str), caption: &str) -> anyhow::Result<Webhook> {
+        if self.account.channel() != "whatsapp" {
+            bail!("pictures come by WhatsApp here");
+        }
+        let no = self.wrote.fetch_add(1, Ordering::Relaxed);
+        whatsapp::picture(self, no, self.next_ms(), (file, caption))
     }
 
     /// The webhook that says how far a reply came: `sent`, `delivered`, `read`; where the platform
@@ -112,10 +125,11 @@ impl Customer {
     pub fn receipt(&self, reply: &Reply, status: &str) -> anyhow::Result<Webhook> {
         let at_ms = self.next_ms();
         match self.account {
-            Account::Parcels | Account::Billing => whatsapp::status(self, reply, status, at_ms),
+            Account::Parcels | Account::Billing | Account::Help => whatsapp::status(self, reply, status, at_ms),
             Account::Shop => Ok(open::receipt(self, reply, status, at_ms)),
             Account::Page | Account::Gallery => messaging::receipt(self, reply, status, at_ms),
             Account::Bird => direct::receipt(self, reply, status, at_ms),
+            Account::Web => bail!("guests tell what they read over a connection of their own"),
         }
     }
 
@@ -126,7 +140,13 @@ impl Customer {
     pub fn left(&self) -> anyhow::Result<Webhook> {
         match self.account {
             Account::Shop => Ok(open::left(self, self.next_ms())),
-            Account::Parcels | Account::Billing | Account::Page | Account::Gallery | Account::Bird => {
+            Account::Parcels
+            | Account::Billing
+            | Account::Page
+            | Account::Gallery
+            | Account::Bird
+            | Account::Help
+            | Account::Web => {
                 bail!("{} never says that somebody left", self.account.provider())
             }
         }

@@ -55,8 +55,9 @@ pub async fn run(once: bool) -> anyhow::Result<bool> {
 async fn prepare(world: &World) -> anyhow::Result<()> {
     world.narrator.chapter(
         "Parcels & Co opens",
-        "A small company with six queues: parcels and billing on WhatsApp, the shop's own chat over open messaging, a \
-         Messenger page, an Instagram account and one on X. Its customers, its agents and the platforms between them are simulated; everything else is real.",
+        "A small company with eight queues: parcels, billing and help on WhatsApp, the shop's own chat over open \
+         messaging, a Messenger page, an Instagram account, one on X, and the company's page. Its customers, its \
+         agents, its bot and the platforms between them are simulated; everything else is real.",
     );
     let directory = world.company.write(Path::new(LOCAL), Ports::from_base(world.stack.port_base()))?;
     let directory = directory.to_str().context("the clone lies under a name that is not UTF-8")?;

@@ -3,12 +3,16 @@
 mod after_window;
 mod answered;
 mod bad_input;
+mod bot;
 mod declined;
 mod elsewhere;
+mod guest;
 mod leaves_waiting;
 mod no_answer;
 mod open_answered;
+mod operated;
 mod owner_gone;
+mod picture;
 mod reached;
 mod returns;
 mod social;
@@ -32,6 +36,8 @@ pub enum Journey {
     OpenAnswered,
     /// The company writes first, as far as consent allows.
     Reached,
+    /// Operators import consents and replay webhooks.
+    Operated,
     /// An offer is not answered.
     NoAnswer,
     /// An agent's connection dies.
@@ -48,13 +54,19 @@ pub enum Journey {
     Twitter,
     /// Somebody answers in the platform's own app.
     Elsewhere,
+    /// A guest writes on the company's page.
+    Guest,
+    /// Pictures go both ways.
+    Picture,
+    /// A bot greets and hands over.
+    Bot,
     /// What should not have come.
     BadInput,
 }
 
 impl Journey {
     /// Those that make up a day, in the order in which they are told.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Answered,
         Self::Returns,
         Self::AfterWindow,
@@ -68,6 +80,9 @@ impl Journey {
         Self::Instagram,
         Self::Twitter,
         Self::Elsewhere,
+        Self::Guest,
+        Self::Picture,
+        Self::Bot,
         Self::BadInput,
     ];
 
@@ -80,6 +95,7 @@ impl Journey {
             Self::LeavesWaiting => "Somebody leaves while waiting",
             Self::OpenAnswered => "The shop's own chat is answered",
             Self::Reached => "The company writes first, as far as consent allows",
+            Self::Operated => "A list of consents is imported, a webhook's past is replayed",
             Self::NoAnswer => "An offer is not answered",
             Self::OwnerGone => "An agent's connection dies",
             Self::Twice => "Every webhook comes twice and out of order",
@@ -88,6 +104,9 @@ impl Journey {
             Self::Instagram => "An Instagram customer is answered",
             Self::Twitter => "A customer on X is answered",
             Self::Elsewhere => "Somebody answers in the platform's own app",
+            Self::Guest => "A guest on the web page is answered",
+            Self::Picture => "Pictures go both ways",
+            Self::Bot => "A bot greets and hands over",
             Self::BadInput => "What should not have come",
         }
     }
@@ -101,6 +120,7 @@ impl Journey {
             Self::LeavesWaiting => leaves_waiting::STORY,
             Self::OpenAnswered => open_answered::STORY,
             Self::Reached => reached::STORY,
+            Self::Operated => operated::STORY,
             Self::NoAnswer => no_answer::STORY,
             Self::OwnerGone => owner_gone::STORY,
             Self::Twice => twice::STORY,
@@ -109,6 +129,9 @@ impl Journey {
             Self::Instagram => social::INSTAGRAM,
             Self::Twitter => social::TWITTER,
             Self::Elsewhere => elsewhere::STORY,
+            Self::Guest => guest::STORY,
+            Self::Picture => picture::STORY,
+            Self::Bot => bot::STORY,
             Self::BadInput => bad_input::STORY,
         }
     }
@@ -116,13 +139,16 @@ impl Journey {
     /// The account that it plays on.
     pub const fn account(self) -> Account {
         match self {
-            Self::Answered | Self::Returns | Self::NoAnswer | Self::OwnerGone | Self::BadInput => Account::Parcels,
-            Self::AfterWindow | Self::Twice => Account::Billing,
-            Self::LeavesWaiting | Self::OpenAnswered | Self::Reached => Account::Shop,
-            Self::Declined => Account::Billing,
+            Self::Answered | Self::Returns | Self::NoAnswer | Self::OwnerGone | Self::Picture | Self::BadInput => {
+                Account::Parcels
+            }
+            Self::AfterWindow | Self::Twice | Self::Declined => Account::Billing,
+            Self::LeavesWaiting | Self::OpenAnswered | Self::Reached | Self::Operated => Account::Shop,
             Self::Messenger | Self::Elsewhere => Account::Page,
             Self::Instagram => Account::Gallery,
             Self::Twitter => Account::Bird,
+            Self::Guest => Account::Web,
+            Self::Bot => Account::Help,
         }
     }
 
@@ -138,6 +164,7 @@ impl Journey {
             Self::LeavesWaiting => leaves_waiting::play(world).await,
             Self::OpenAnswered => open_answered::play(world).await,
             Self::Reached => reached::play(world).await,
+            Self::Operated => operated::play(world).await,
             Self::NoAnswer => no_answer::play(world).await,
             Self::OwnerGone => owner_gone::play(world).await,
             Self::Twice => twice::play(world).await,
@@ -146,6 +173,9 @@ impl Journey {
             Self::Instagram => social::play(world, Account::Gallery).await,
             Self::Twitter => social::play(world, Account::Bird).await,
             Self::Elsewhere => elsewhere::play(world).await,
+            Self::Guest => guest::play(world).await,
+            Self::Picture => picture::play(world).await,
+            Self::Bot => bot::play(world).await,
             Self::BadInput => bad_input::play(world).await,
         }
     }

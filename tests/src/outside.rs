@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::company::{Account, Company, Ports};
 use crate::customers::{Customer, Reply};
+use crate::providers::bot::{self, Bot};
 use crate::providers::graph::{self, Flavour, Graph};
 use crate::providers::open::{self, OpenReceiver};
 use crate::providers::twitter::{self, Twitter};
@@ -23,6 +24,7 @@ pub struct Outside {
     messenger: Graph,
     instagram: Graph,
     twitter: Twitter,
+    bot: Bot,
 }
 
 impl fmt::Debug for Outside {
@@ -60,9 +62,9 @@ impl Outside {
         told: Option<&Company>,
     ) -> anyhow::Result<Self> {
         let secret = stack.variable("DEMO_SHOP_WEBHOOK_SECRET")?;
-        let numbers = companies
-            .iter()
-            .flat_map(|company| [Account::Parcels, Account::Billing].map(|account| company.provider_account(account)));
+        let numbers = companies.iter().flat_map(|company| {
+            [Account::Parcels, Account::Billing, Account::Help].map(|account| company.provider_account(account))
+        });
         let integration = |company: &Company| (company.provider_account(Account::Shop), vec![secret.to_owned()]);
         let whatsapp = whatsapp::Settings {
             access_token: stack.variable("DEMO_WHATSAPP_ACCESS_TOKEN")?.to_owned(),
@@ -88,12 +90,19 @@ impl Outside {
         // All companies' tokens are one and the same, so X cannot tell whose account it is; nobody asks.
         let tokens = [(stack.variable("DEMO_X_ACCESS_TOKEN")?.to_owned(), Account::Bird.id().to_owned())].into();
         let twitter = twitter::Settings { tokens, ..twitter::Settings::default() };
+        let bot = bot::Settings {
+            secrets: vec![stack.variable("DEMO_BOT_SECRET")?.to_owned()],
+            access_token: stack.variable("DEMO_BOT_ACCESS_TOKEN")?.to_owned(),
+            fields: bot::FIELDS,
+            answers: bot::greets,
+        };
         Ok(Self {
             whatsapp: WhatsApp::start(ports.whatsapp, whatsapp).await?,
             shop: OpenReceiver::start(ports.open, shop).await?,
             messenger: Graph::start(ports.messenger, messenger).await?,
             instagram: Graph::start(ports.instagram, instagram).await?,
             twitter: Twitter::start(ports.twitter, twitter).await?,
+            bot: Bot::start(ports.bot, bot).await?,
         })
     }
 
@@ -101,9 +110,13 @@ impl Outside {
     pub fn replies_to(&self, customer: &Customer) -> Vec<Reply> {
         let account = match customer.account {
             Account::Bird => Account::Bird.id().to_owned(),
-            Account::Parcels | Account::Billing | Account::Shop | Account::Page | Account::Gallery => {
-                customer.provider_account()
-            }
+            Account::Parcels
+            | Account::Billing
+            | Account::Shop
+            | Account::Page
+            | Account::Gallery
+            | Account::Help
+            | Account::Web => customer.provider_account(),
         };
         let is_theirs = |seen: &Seen| {
             let to = seen.to.as_deref().unwrap_or_default();
@@ -129,16 +142,23 @@ impl Outside {
 
     /// What requests were refused for, in the order they came.
     pub fn refusals(&self) -> Vec<String> {
-        PROVIDERS.into_iter().flat_map(|account| self.seen(account)).filter_map(|seen| seen.problem).collect()
+        let refused = PROVIDERS.into_iter().flat_map(|account| self.seen(account)).filter_map(|seen| seen.problem);
+        refused.chain(self.bot.problems()).collect()
+    }
+
+    /// Somebody sends a file by WhatsApp: its id, as a webhook names it, and its SHA-256.
+    pub fn keep(&self, mime: &str, bytes: &[u8]) -> (String, String) {
+        self.whatsapp.keep(mime, bytes)
     }
 
     fn seen(&self, account: Account) -> Vec<Seen> {
         match account {
-            Account::Parcels | Account::Billing => self.whatsapp.seen(),
+            Account::Parcels | Account::Billing | Account::Help => self.whatsapp.seen(),
             Account::Shop => self.shop.seen(),
             Account::Page => self.messenger.seen(),
             Account::Gallery => self.instagram.seen(),
             Account::Bird => self.twitter.seen(),
+            Account::Web => Vec::new(),
         }
     }
 }

@@ -5,8 +5,10 @@
 //! Nothing here comes from weft's own code but the shapes of its configuration: a provider must not
 //! believe what the program under test believes.
 
+pub mod bot;
 pub mod graph;
 pub mod open;
+pub mod signed;
 pub mod twitter;
 pub mod whatsapp;
 

@@ -101,7 +101,9 @@ impl Services {
         let mut free = free_ports(SERVICES.len() + 2)?.into_iter();
         let mut address = || free.next().map(|port| format!("127.0.0.1:{port}")).context("too few free ports");
         stack.set("WEFT_INGEST__LISTEN", address()?);
-        stack.set("WEFT_GATEWAY__LISTEN", address()?);
+        let gateway = address()?;
+        stack.set("WEFT_MEDIA__PUBLIC_URL", format!("http://{gateway}"));
+        stack.set("WEFT_GATEWAY__LISTEN", gateway);
         for service in SERVICES {
             stack.set(&format!("WEFT_{}__ADMIN_LISTEN", service.to_uppercase()), address()?);
         }

@@ -91,7 +91,19 @@ impl<'w> Talk<'w> {
         self.messages_out += 1;
     }
 
-    /// Waits until a text stands on the agent's desktop; the message's id.
+    /// The agent opens the conversation and reads what was said before it was theirs.
+    ///
+    /// # Errors
+    /// If it does not stand there.
+    pub async fn reads(&self, text: &str) -> anyhow::Result<()> {
+        wait_for(&format!("{text:?} in {}'s transcript", self.agent.id), ARRIVAL_MAX, || async {
+            let texts = self.agent.opens(&self.conversation_id).await.map_err(|error| format!("{error:#}"))?;
+            if texts.iter().any(|said| said == text) { Ok(()) } else { Err(format!("{texts:?}")) }
+        })
+        .await
+    }
+
+    /// Waits until a text that came during the talk stands on the agent's desktop; the message's id.
     ///
     /// # Errors
     /// If it does not arrive.
@@ -158,7 +170,11 @@ impl<'w> Talk<'w> {
         Ok(())
     }
 
-    async fn arrived(&self, text: &str) -> anyhow::Result<Reply> {
+    /// Waits until a text stands at the customer's side, once.
+    ///
+    /// # Errors
+    /// If it does not arrive exactly once.
+    pub async fn arrived(&self, text: &str) -> anyhow::Result<Reply> {
         let what = format!("{text:?} at {}'s side", self.customer.name);
         wait_for(&what, ARRIVAL_MAX, || async {
             let replies = self.world.outside.replies_to(&self.customer);

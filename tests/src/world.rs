@@ -134,8 +134,8 @@ impl World {
         let no = self.customers.fetch_add(1, Ordering::Relaxed);
         let run = self.begun.as_ms() / 1000;
         let id = match account {
-            Account::Parcels | Account::Billing => format!("49{:07}{no:04}", run % 10_000_000),
-            Account::Shop => format!("visitor-{run}-{no}"),
+            Account::Parcels | Account::Billing | Account::Help => format!("49{:07}{no:04}", run % 10_000_000),
+            Account::Shop | Account::Web => format!("visitor-{run}-{no}"),
             Account::Page | Account::Gallery | Account::Bird => format!("7{:07}{no:06}", run % 10_000_000),
         };
         Ok(Arc::new(Customer::new(&self.stack, &self.company, account, name, id)?))

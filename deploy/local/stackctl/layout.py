@@ -98,8 +98,12 @@ class Stack:
         environment["PROMETHEUS_URL"] = f"http://127.0.0.1:{self.port('prometheus')}"
         for service in ("ingest", "gateway"):
             environment[f"WEFT_{service.upper()}__LISTEN"] = f"127.0.0.1:{self.port(service)}"
-        # the simulated providers of the demo and of the tests stand here
+        # The simulated providers of the demo and of the tests stand here.
         environment["WEFT_DELIVERY__INTERNAL_HOSTS"] = "127.0.0.1,localhost"
+        environment["WEFT_MEDIA__STORE"] = str(self.directory.absolute() / "media")
+        environment["WEFT_MEDIA__PUBLIC_URL"] = f"http://127.0.0.1:{self.port('gateway')}"
+        # Simulated platforms give files out without TLS, on the loopback.
+        environment["WEFT_DELIVERY__MEDIA_INTERNAL_HOSTS"] = "127.0.0.1"
         environment["WEFT_INGEST__SPOOL_DIRECTORY"] = str(self.directory.absolute() / "spool")
         environment["WEFT_KAFKA__STATE_DIR"] = str(self.directory.absolute() / "state")
         for service in SERVICES:

@@ -48,6 +48,14 @@ pub fn secrets() -> anyhow::Result<Secrets> {
     Ok(Secrets { key: variable("WEFT_KEY_SECRET")?, token: variable("WEFT_TOKEN_SECRET")? })
 }
 
+/// What Meta signs the demo's webhooks with.
+///
+/// # Errors
+/// If it is not set, with the way out.
+pub fn meta_secret() -> anyhow::Result<String> {
+    variable("DEMO_META_APP_SECRET")
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn variable(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| format!("{name} is not set: run `make bench WORKLOAD=…`, which starts a stack"))

@@ -22,6 +22,10 @@ pub struct Seen {
     pub heard: Vec<Heard>,
     /// States of messages: (message id, state), in the order they came.
     pub deliveries: Vec<(String, String)>,
+    /// Copies of attachments: (message id, reference), in the order they came.
+    pub copies: Vec<(String, String)>,
+    /// Texts of transcripts by the id of what asked for them, oldest first.
+    pub transcripts: BTreeMap<String, Vec<String>>,
     /// Answers by command id.
     pub results: BTreeMap<String, Answer>,
     /// What last went wrong with the connection.
@@ -101,6 +105,12 @@ impl Seen {
                 at: Stamp::now(),
             }),
             "delivery" => self.deliveries.push((text(frame, "message_id"), text(frame, "state"))),
+            "media" => self.copies.push((text(frame, "message_id"), text(frame, "stored_ref"))),
+            "transcript" => {
+                let said = frame["messages"].as_array().into_iter().flatten();
+                let texts = said.map(|message| text(&message["content"], "text")).collect();
+                self.transcripts.insert(text(frame, "id"), texts);
+            }
             "result" => {
                 let ok = frame["ok"] == Value::Bool(true);
                 let answer = Answer { ok, reason: text(frame, "reason"), at_ms: clock::now().as_ms() };

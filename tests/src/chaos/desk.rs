@@ -47,10 +47,9 @@ impl Desk {
         let (mut customers, mut agents) = (Vec::new(), Vec::new());
         for account in ACCOUNTS {
             for no in 0..each {
-                let id = match account {
-                    Account::Parcels | Account::Billing => format!("49{:07}{no:04}", seed % 10_000_000),
-                    Account::Shop | Account::Page | Account::Gallery | Account::Bird => format!("guest-{seed}-{no}"),
-                };
+                let is_number = account.channel() == "whatsapp";
+                let id =
+                    if is_number { format!("49{:07}{no:04}", seed % 10_000_000) } else { format!("guest-{seed}-{no}") };
                 customers.push(Arc::new(Customer::new(stack, company, account, &format!("Nr {no}"), id)?));
             }
             for id in account.members() {

@@ -9,6 +9,20 @@ use super::{Customer, Reply, Webhook};
 use crate::company::Company;
 
 pub(super) fn message(customer: &Customer, no: u32, at_ms: i64, text: &str) -> anyhow::Result<(String, Webhook)> {
+    said(customer, no, at_ms, ("text", json!({"body": text})))
+}
+
+pub(super) fn picture(
+    customer: &Customer,
+    no: u32,
+    at_ms: i64,
+    ((id, sha256), caption): ((&str, &str), &str),
+) -> anyhow::Result<Webhook> {
+    let image = json!({"id": id, "mime_type": "image/png", "sha256": sha256, "caption": caption});
+    said(customer, no, at_ms, ("image", image)).map(|(_, webhook)| webhook)
+}
+
+fn said(customer: &Customer, no: u32, at_ms: i64, (kind, content): (&str, Value)) -> anyhow::Result<(String, Webhook)> {
     let id = format!("wamid.{}.{at_ms}.{no}", customer.id);
     let value = json!({
         "messaging_product": "whatsapp",
@@ -18,8 +32,8 @@ pub(super) fn message(customer: &Customer, no: u32, at_ms: i64, text: &str) -> a
             "from": customer.id,
             "id": id,
             "timestamp": (at_ms / 1000).to_string(),
-            "type": "text",
-            "text": {"body": text},
+            "type": kind,
+            kind: content,
         }],
     });
     Ok((id, signed(&customer.company, body(&value))?))

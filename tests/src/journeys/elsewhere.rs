@@ -15,7 +15,7 @@ pub(super) async fn play(world: &World) -> anyhow::Result<()> {
     }
     let ole = world.customer(Account::Page, "Ole")?;
     let mut talk = Talk::begin(world, &ole, "Is the shop open today?").await?;
-    talk.shown("Is the shop open today?").await?;
+    talk.reads("Is the shop open today?").await?;
     let text = "We are, come by!".to_owned();
     let own = Reply { provider_id: format!("m_boss_{}", ole.id), tracker: None, text: text.clone() };
     world.narrator.tell(

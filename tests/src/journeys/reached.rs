@@ -52,12 +52,13 @@ pub(super) async fn play(world: &World) -> anyhow::Result<()> {
     world.reported(&part).await.map(drop)
 }
 
-fn texts(world: &World, gina: &Customer) -> Vec<String> {
+/// What reached a customer's side, text by text.
+pub(super) fn texts(world: &World, gina: &Customer) -> Vec<String> {
     world.outside.replies_to(gina).into_iter().map(|reply| reply.text).filter(|text| !text.is_empty()).collect()
 }
 
 /// The program asks for a message twice with one key; the message's id.
-async fn asks(world: &World, gina: &Customer, key: &str) -> anyhow::Result<String> {
+pub(super) async fn asks(world: &World, gina: &Customer, key: &str) -> anyhow::Result<String> {
     world.narrator.tell(Actor::Provider, "the shop's program", &format!("\u{201c}{TEXT}\u{201d} ({key})"));
     let body = json!({
         "fromAddress": gina.provider_account(), "toAddress": gina.id, "toAddressMessengerType": "open",
@@ -89,7 +90,7 @@ async fn post(world: &World, path: &str, key: &str, body: &Value) -> anyhow::Res
 }
 
 /// Follows a message to what became of it, as the reports' facts tell.
-async fn ends(world: &World, message_id: &str, state: &str, reason: &str) -> anyhow::Result<()> {
+pub(super) async fn ends(world: &World, message_id: &str, state: &str, reason: &str) -> anyhow::Result<()> {
     let ask = format!("SELECT state, reason FROM weft_raw.deliveries FINAL WHERE message_id = '{message_id}'");
     wait_for(&format!("message {message_id} to be {state} {reason}"), SETTLED_MAX, || async {
         let rows = world.reports.ask(&ask).await.map_err(|error| format!("{error:#}"))?;

@@ -20,11 +20,11 @@ pub(super) async fn play(world: &World, account: Account) -> anyhow::Result<()> 
     let name = match account {
         Account::Gallery => "Mo",
         Account::Bird => "Nia",
-        Account::Page | Account::Parcels | Account::Billing | Account::Shop => "Lea",
+        Account::Page | Account::Parcels | Account::Billing | Account::Shop | Account::Help | Account::Web => "Lea",
     };
     let customer = world.customer(account, name)?;
     let mut talk = Talk::begin(world, &customer, "Do you have this in blue & green?").await?;
-    talk.shown("Do you have this in blue & green?").await?;
+    talk.reads("Do you have this in blue & green?").await?;
     if account == Account::Gallery {
         talk.reply_in_parts(&"We have it in every colour that there is. ".repeat(30), 2).await?;
     }

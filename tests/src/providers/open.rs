@@ -8,21 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::http::HeaderMap;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
 use stream::clock;
 use tokio::task::JoinHandle;
 
 use super::shape::{Problem, Shape};
 use super::stand::stand;
 use super::statuses::{self, Post, Statuses};
-use super::{Details, Platform, Verdict, locked};
-
-/// How far a timestamp may be from now (the standard's libraries).
-const TOLERANCE_S: i64 = 300;
+use super::{Details, Platform, Verdict, locked, signed};
 
 /// Who may post, and where receipts go.
 #[derive(Debug, Clone, Default)]
@@ -134,35 +127,12 @@ impl Shop {
     fn admit(&self, account: &str, headers: &HeaderMap, body: &[u8]) -> Result<String, (u16, Problem)> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let secrets = self.settings.integrations.get(account).ok_or((404, format!("no integration {account}")))?;
-        let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
-        if id.is_empty() || id.contains('.') {
-            return Err((401, "webhook-id: expected one without a full stop".into()));
-        }
-        let seconds: i64 = timestamp.parse().map_err(|_| (401, "webhook-timestamp: expected seconds".to_owned()))?;
-        let now_s = clock::now().as_ms().div_euclid(1_000);
-        if (now_s - seconds).abs() > TOLERANCE_S {
-            return Err((401, format!("webhook-timestamp: {} s from now", seconds - now_s)));
-        }
-        let signed = [format!("{id}.{timestamp}.").as_bytes(), body].concat();
-        let is_signed = header("webhook-signature")
-            .split(' ')
-            .any(|signature| secrets.iter().any(|secret| verify(secret, signature, &signed)));
-        if !is_signed {
-            return Err((401, "webhook-signature: none is right".into()));
-        }
+        let id = signed::admitted(headers, body, secrets).map_err(|problem| (401, problem))?;
         if header("content-type").split(';').next() != Some("application/json") {
             return Err((415, "expected content type application/json".into()));
         }
-        Ok(id.to_owned())
+        Ok(id)
     }
-}
-
-fn verify(secret: &str, signature: &str, signed: &[u8]) -> bool {
-    let key = STANDARD.decode(secret.trim_start_matches("whsec_"));
-    let given = signature.strip_prefix("v1,").and_then(|text| STANDARD.decode(text).ok());
-    let (Ok(key), Some(given)) = (key, given) else { return false };
-    let mac = Hmac::<Sha256>::new_from_slice(&key);
-    mac.is_ok_and(|mac| mac.chain_update(signed).verify_slice(&given).is_ok())
 }
 
 struct Message {

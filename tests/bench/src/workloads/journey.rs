@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,9 +44,7 @@ type Due = Mutex<BTreeMap<CustomerKey, Stamp>>;
 /// If a message is not routed, or anything fails.
 pub(super) fn run(house: &House<'_>) -> anyhow::Result<Report> {
     house.renew(&schemas::topics::plan(house.options.partitions, house.options.partitions))?;
-    let weft = house.environment.programs.join("weft");
-    let applied = Command::new(&weft).args(["apply", "-f", "deploy/demo"]).output()?;
-    ensure!(applied.status.success(), "`weft apply` failed: {}", String::from_utf8_lossy(&applied.stderr));
+    apply(house, "deploy/demo".as_ref())?;
     let listen = format!("127.0.0.1:{}", crate::service::free_port()?);
     let mut ingest = house.launch("ingest", &[("WEFT_INGEST__LISTEN", listen.clone())])?;
     let mut threading = house.launch("threading", &[])?;
@@ -89,6 +88,14 @@ pub(super) fn run(house: &House<'_>) -> anyhow::Result<Report> {
     }
     report.row(Row::of("highest rate, webhook → routed and committed", "messages/s", &highest, Goal::Told));
     Ok(report)
+}
+
+/// Applies the configuration that lies there.
+pub(super) fn apply(house: &House<'_>, path: &Path) -> anyhow::Result<()> {
+    let weft = house.environment.programs.join("weft");
+    let applied = Command::new(&weft).args(["apply", "-f"]).arg(path).output()?;
+    ensure!(applied.status.success(), "`weft apply` failed: {}", String::from_utf8_lossy(&applied.stderr));
+    Ok(())
 }
 
 /// Ingest's public door, as an integration uses it.
@@ -156,7 +163,7 @@ impl Door {
 }
 
 /// Reads one answer with its body.
-fn answered(socket: &mut TcpStream) -> anyhow::Result<u16> {
+pub(super) fn answered(socket: &mut TcpStream) -> anyhow::Result<u16> {
     let mut buffer = Vec::with_capacity(1024);
     let mut chunk = [0; 1024];
     loop {

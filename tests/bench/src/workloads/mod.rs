@@ -1,7 +1,9 @@
 //! The workloads.
 
 mod codec;
+mod delivery;
 mod idle;
+mod ingest;
 mod journey;
 
 mod limits;
@@ -35,6 +37,10 @@ pub enum Workload {
     Restore,
     /// kill -9 under load: time to the next output
     Recover,
+    /// Signed webhooks a second, each durable before its 200
+    Ingest,
+    /// Calls a second at 200 ms latency, and others' wait while an account is dead
+    Delivery,
     /// Services with nothing to do: CPU, memory, start
     Idle,
     /// Webhook → routed and committed, at a quarter of the highest rate
@@ -72,6 +78,8 @@ pub fn run(workload: Workload, options: &Options, runtime: &Handle) -> anyhow::R
         Workload::Window => window::run(&house()?),
         Workload::Restore => restore::run(&house()?),
         Workload::Recover => recover::run(&house()?),
+        Workload::Ingest => ingest::run(&house()?),
+        Workload::Delivery => delivery::run(&house()?),
         Workload::Idle => idle::run(&house()?),
         Workload::Journey => journey::run(&house()?),
         Workload::Codec => codec::run(options),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::providers::Seen;
+use crate::providers::signed::{TOLERANCE_S, sign};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -28,10 +29,8 @@ impl Request {
     }
 
     async fn post(&self, shop: &OpenReceiver) -> u16 {
-        let key = STANDARD.decode(self.secret.trim_start_matches("whsec_")).unwrap();
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-        mac.update(format!("{}.{}.{}", self.id, self.timestamp, self.body).as_bytes());
-        let signature = format!("v1,bm90IHRoaXM= v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+        let signature = sign(self.secret, (&self.id, &self.timestamp), self.body.as_bytes()).unwrap();
+        let signature = format!("v1,bm90IHRoaXM= {signature}");
         let request = reqwest::Client::new()
             .post(shop.webhook_url("shop"))
             .header("content-type", "application/json")
