@@ -15,16 +15,17 @@ use schemas::records::{
 use serde_json::{Value, json};
 use stream::Timestamp;
 use stream::testing::TaskDriver;
-use tests::providers::bot::{Act, Bot, FIELDS};
+use tests::providers::bot::{Act, Bot};
 
 use super::bot::{SECRET, TOKEN, call_back, document, start};
 use super::house::{ACCOUNT, House, TENANT};
 
+const WEFT: &[&str] = &["turn_id", "bot", "session_id", "conversation_id", "message", "callback_path"];
 const GENESYS: &[&str] = &["botId", "botVersion", "botSessionId", "messageId", "inputMessage", "languageCode"];
 
 async fn house(dialect: &str) -> (House, Bot) {
     let mut house = House::open().await;
-    let bot = start(if dialect == "weft" { FIELDS } else { GENESYS }).await;
+    let bot = start(if dialect == "weft" { WEFT } else { GENESYS }).await;
     let folder = house.folder.path().to_owned();
     let secret = House::secret_file(&folder, "bot", SECRET);
     let token = House::secret_file(&folder, "bot_token", TOKEN);

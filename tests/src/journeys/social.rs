@@ -36,7 +36,9 @@ pub(super) async fn play(world: &World, account: Account) -> anyhow::Result<()> 
     }
     talk.receipt(&reply, "read").await?;
     talk.customer_writes("Wonderful, thank you!").await?;
-    let heard = talk.agent.seen().heard.iter().filter(|heard| heard.text == reply.text).count();
+    let heard = talk.agent.seen().heard.clone();
+    let of_talk = heard.iter().filter(|heard| heard.conversation_id == talk.conversation_id);
+    let heard = of_talk.filter(|heard| heard.text == reply.text).count();
     ensure!(heard == 1, "our own echo stands on the desktop {heard} times");
     let part = talk.finish("resolved").await?;
     world.reported(&part).await.map(drop)

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{Server, locked, signed};
 
 /// What every turn of our own dialect must have.
-pub const FIELDS: &[&str] = &["turn_id", "bot", "session_id", "conversation_id", "message", "callback_path"];
+pub const FIELDS: &[&str] = &["turn_id", "bot", "session_id", "conversation_id", "message"];
 
 /// Who it is.
 #[derive(Debug, Clone)]
