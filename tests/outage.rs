@@ -251,9 +251,8 @@ async fn suffered(how: How, stack: &Stack, company: &Company, directory: &Path) 
         let held = gauge(stack, "weft_spool_records ").await.map_err(anyhow::Error::msg)?;
         ensure!(held > 0.0, "the spool is empty though Kafka is away");
         ingest.kill()?;
-        let ingest = Ingest::spawn(stack, &log)?;
         tokio::task::block_in_place(|| drop(away));
-        Ingest::ready(stack).await?;
+        let ingest = Ingest::start(stack, &log).await?;
         acknowledged.more(50).await?;
         acknowledged.enough.store(true, Ordering::Relaxed);
         wait_for("the spool to be empty", PROGRESS_MAX, || async {

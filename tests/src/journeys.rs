@@ -66,7 +66,7 @@ pub enum Journey {
 
 impl Journey {
     /// Those that make up a day, in the order in which they are told.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Answered,
         Self::Returns,
         Self::AfterWindow,
@@ -83,6 +83,7 @@ impl Journey {
         Self::Guest,
         Self::Picture,
         Self::Bot,
+        Self::Operated,
         Self::BadInput,
     ];
 

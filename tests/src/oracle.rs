@@ -69,7 +69,7 @@ struct Observed {
     parts: Vec<Part>,
     abandoned: Vec<Abandoned>,
     offers: Vec<(String, Account, OfferEnd)>,
-    elsewhere: Vec<Account>,
+    of_no_agent: Vec<Account>,
 }
 
 /// What a report says of one thing, beside what it must say.
@@ -97,9 +97,9 @@ impl Oracle {
         self.observed().offers.push((agent.to_owned(), account, end));
     }
 
-    /// Somebody answered in the platform's own app: a message of the queue, but of no agent.
-    pub fn elsewhere(&self, account: Account) {
-        self.observed().elsewhere.push(account);
+    /// Somebody answered in the platform's own app, or a bot did: a message of the queue, but of no agent.
+    pub fn of_no_agent(&self, account: Account) {
+        self.observed().of_no_agent.push(account);
     }
 
     fn observed(&self) -> MutexGuard<'_, Observed> {
@@ -122,9 +122,9 @@ impl Oracle {
             sheet.count("answered", answered);
             sheet.count("abandoned", abandoned);
             sheet.count("handled", answered);
-            let elsewhere = observed.elsewhere.iter().filter(|of| **of == account).count() as f64;
+            let of_no_agent = observed.of_no_agent.iter().filter(|of| **of == account).count() as f64;
             let by_agents: f64 = parts.iter().map(|part| part.messages_out as f64).sum();
-            sheet.count("messages_out", by_agents + elsewhere);
+            sheet.count("messages_out", by_agents + of_no_agent);
             sheet.seconds("wait_s", wait_s, answered + abandoned);
             sheet.seconds("talk_s", parts.iter().map(|part| part.talk_s).sum(), answered);
             sheet.seconds("acw_s", parts.iter().map(|part| part.acw_s).sum(), answered);

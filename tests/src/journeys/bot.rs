@@ -31,6 +31,7 @@ pub(super) async fn play(world: &World) -> anyhow::Result<()> {
                 replies.iter().find(|reply| reply.text == text).cloned().ok_or(format!("{} replies", replies.len()))
             })
             .await?;
+            world.oracle.of_no_agent(Account::Help);
             world.narrator.tell(Actor::House, "bot", &format!("\u{201c}{text}\u{201d}"));
             jil.deliver(&jil.receipt(&reply, "sent")?).await
         }

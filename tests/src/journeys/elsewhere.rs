@@ -25,7 +25,7 @@ pub(super) async fn play(world: &World) -> anyhow::Result<()> {
     );
     ole.deliver(&ole.receipt(&own, "echo")?).await?;
     talk.shown(&text).await?;
-    world.oracle.elsewhere(Account::Page);
+    world.oracle.of_no_agent(Account::Page);
     world.narrator.tell(Actor::House, "weft", "shows it to Fay");
     talk.customer_writes("On my way!").await?;
     let reply = talk.reply("See you soon.").await?;

@@ -49,7 +49,7 @@ async fn imports(world: &World, lou: &Customer) -> anyhow::Result<()> {
     let line = format!("{account},{},messages,yes,2026-01-01T00:00:00Z\n", lou.id);
     let header = "account,customer,purpose,granted,occurred_at\n";
     let command =
-        ["consent", "import", path, "--tenant", &world.company.tenant, "--source", "paper form", "--format", "json"];
+        ["consent", "import", path, "--tenant", &world.company.tenant, "--source", "paper form", "--output", "json"];
     std::fs::write(&file, format!("{header}{line}nowhere,ada,messages,yes,\n"))?;
     let refused = world.stack.weft(&command[..7]).await;
     let said = refused.err().map(|error| error.to_string()).unwrap_or_default();
@@ -67,7 +67,7 @@ async fn imports(world: &World, lou: &Customer) -> anyhow::Result<()> {
 async fn replays(world: &World, lou: &Customer, from: Timestamp) -> anyhow::Result<()> {
     let (from, to, key) = (from.to_string(), clock::now().plus_ms(1_000).to_string(), lou.key.to_string());
     let mut command = vec!["replay", "--tenant", &world.company.tenant, "--account", Account::Shop.id()];
-    command.extend(["--from", &from, "--to", &to, "--customer", &key, "--format", "json"]);
+    command.extend(["--from", &from, "--to", &to, "--customer", &key, "--output", "json"]);
     let told = |again: bool| {
         let of_lou =
             move |seen: &Seen| seen.to.as_deref() == Some(lou.id.as_str()) && seen.taken && seen.repeat == again;

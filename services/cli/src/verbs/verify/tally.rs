@@ -138,7 +138,8 @@ impl Tally {
 
     fn add_delivery(&mut self, entry: &Entry) {
         let state = entry.kind();
-        if matches!(state, "bot_turn_finished" | "data_action_finished" | "media_stored" | "media_failed") {
+        if matches!(state, "part_sent" | "bot_turn_finished" | "data_action_finished" | "media_stored" | "media_failed")
+        {
             return;
         }
         self.delivery_changes += 1;
