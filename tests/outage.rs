@@ -38,10 +38,21 @@ struct Ingest {
 }
 
 impl Ingest {
+    /// Ready, however often it had to be started: right after Kafka came back, a process may end again.
     async fn start(stack: &Stack, log: &Path) -> anyhow::Result<Self> {
-        let ingest = Self::spawn(stack, log)?;
-        Self::ready(stack).await?;
-        Ok(ingest)
+        let ingest = Mutex::new(Self::spawn(stack, log)?);
+        wait_for("ingest to be ready", READY_MAX, || {
+            let mut running = ingest.lock().unwrap();
+            let ended = running.child.try_wait().ok().flatten();
+            if ended.is_some()
+                && let Ok(again) = Self::spawn(stack, log)
+            {
+                *running = again;
+            }
+            healthy(stack, "readyz")
+        })
+        .await?;
+        Ok(ingest.into_inner().unwrap())
     }
 
     fn spawn(stack: &Stack, log: &Path) -> anyhow::Result<Self> {
@@ -49,10 +60,6 @@ impl Ingest {
         let mut command = Command::new(stack.program("weft-ingest")?);
         command.envs(stack.variables()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         Ok(Self { child: command.spawn()? })
-    }
-
-    async fn ready(stack: &Stack) -> anyhow::Result<()> {
-        wait_for("ingest to be ready", READY_MAX, || healthy(stack, "readyz")).await
     }
 
     /// SIGKILL, which no process can prepare for.
