@@ -14,6 +14,10 @@ pub(crate) struct Desk<'a> {
     pub(crate) context: Context,
     pub(crate) now: Timestamp,
     pub(crate) effects: Vec<Effect>,
+    /// The customer's thread as this event has left it; read once and written once.
+    thread: Option<Thread>,
+    /// Whether it is to be written.
+    changed: bool,
     /// The cause as text: every id made here begins with it.
     cause: String,
     /// A conversation's number and id: made once, used by everything that is said.
@@ -31,12 +35,26 @@ pub(crate) struct HeldBy {
 impl<'a> Desk<'a> {
     pub(crate) fn new(state: &'a mut Threads, context: Context, now: Timestamp) -> Self {
         let cause = context.cause.to_string();
-        Self { state, context, now, effects: Vec::new(), cause, conversation: None }
+        let thread = state.customers.get(&context.customer_key).copied();
+        Self { state, context, now, effects: Vec::new(), thread, changed: false, cause, conversation: None }
+    }
+
+    /// Writes what has become of the thread.
+    pub(crate) fn settle(&mut self) {
+        if let Some(thread) = self.thread.filter(|_| std::mem::take(&mut self.changed)) {
+            self.state.put_thread(self.context.customer_key, thread);
+        }
+    }
+
+    /// Everything said; the desk is left in order.
+    pub(crate) fn leave(mut self) -> Vec<Effect> {
+        self.settle();
+        self.effects
     }
 
     /// The customer's thread, if they were ever heard of.
     pub(crate) fn thread(&self) -> Option<Thread> {
-        self.state.customers.get(&self.context.customer_key).copied()
+        self.thread
     }
 
     /// The customer's thread, a new one if they were never heard of.
@@ -49,7 +67,8 @@ impl<'a> Desk<'a> {
     }
 
     pub(crate) fn put_thread(&mut self, thread: Thread) {
-        self.state.put_thread(self.context.customer_key, thread);
+        self.thread = Some(thread);
+        self.changed = true;
     }
 
     /// The id of the conversation that counts, if the customer was ever heard of.

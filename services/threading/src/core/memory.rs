@@ -19,11 +19,20 @@ pub struct PageKey {
     pub page: u32,
 }
 
-/// Ids, each remembered for at least `kept` whole periods.
+/// What is on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Page {
+    /// Bit n: the customer has pages n + 1 periods before, too. So only who was not heard of lately
+    /// is looked for in every period.
+    earlier: u16,
+    /// A boxed slice, not a vector: a page that rests is as large as what is on it.
+    ids: Box<[u64]>,
+}
+
+/// Ids, each remembered for at least `kept` whole periods, at most 15.
 #[derive(Debug)]
 pub struct Remembered {
-    /// Boxed slices, not vectors: a page that rests is as large as what is in it.
-    pages: Table<PageKey, Box<[u64]>>,
+    pages: Table<PageKey, Page>,
     period_ms: i64,
     kept: i32,
 }
@@ -38,19 +47,32 @@ impl Remembered {
     pub fn came_before(&mut self, customer: CustomerKey, id: u64, now: Timestamp) -> bool {
         let period = i32::try_from(now.as_ms().div_euclid(self.period_ms)).expect("periods are hours or longer");
         let oldest = period - self.kept - 1;
-        if (oldest..=period).any(|p| self.pages_of(p, customer).any(|(_, ids)| ids.contains(&id))) {
+        let newest = (oldest..=period).rev().find_map(|p| self.pages_of(p, customer).next_back());
+        let Some((newest, page)) = newest.map(|(key, page)| (*key, page)) else {
+            self.open(PageKey { period, customer, page: 0 }, 0, id);
+            return false;
+        };
+        let fuller = (newest.page > 0).then_some(newest.period);
+        let earlier = (1..=self.kept + 1).filter(|n| page.earlier & bit(*n) != 0).map(|n| newest.period - n);
+        let mut others = fuller.into_iter().chain(earlier);
+        if page.ids.contains(&id) || others.any(|p| self.pages_of(p, customer).any(|(_, page)| page.ids.contains(&id)))
+        {
             return true;
         }
-        let last = self.pages_of(period, customer).next_back().map(|(key, ids)| (*key, ids.len()));
-        match last {
-            Some((key, len)) if len < IDS_PER_PAGE_MAX => {
-                let ids = self.pages.get_mut(&key).expect("the page was just found");
-                *ids = ids.iter().copied().chain([id]).collect();
+        let (named, len) = (page.earlier, page.ids.len());
+        match period - newest.period {
+            0 if len < IDS_PER_PAGE_MAX => {
+                let page = self.pages.get_mut(&newest).expect("the page was just found");
+                page.ids = page.ids.iter().copied().chain([id]).collect();
             }
-            Some((key, _)) => drop(self.pages.put(PageKey { page: key.page + 1, ..key }, Box::new([id]))),
-            None => drop(self.pages.put(PageKey { period, customer, page: 0 }, Box::new([id]))),
+            0 => self.open(PageKey { page: newest.page + 1, ..newest }, named, id),
+            later => self.open(PageKey { period, customer, page: 0 }, named << later | bit(later), id),
         }
         false
+    }
+
+    fn open(&mut self, key: PageKey, earlier: u16, id: u64) {
+        self.pages.put(key, Page { earlier, ids: Box::new([id]) });
     }
 
     /// When the next page is to be forgotten.
@@ -71,7 +93,7 @@ impl Remembered {
         &mut self.pages
     }
 
-    fn pages_of(&self, period: i32, customer: CustomerKey) -> impl DoubleEndedIterator<Item = (&PageKey, &Box<[u64]>)> {
+    fn pages_of(&self, period: i32, customer: CustomerKey) -> impl DoubleEndedIterator<Item = (&PageKey, &Page)> {
         let key = |page| PageKey { period, customer, page };
         self.pages.range(key(0)..=key(u32::MAX))
     }
@@ -83,4 +105,9 @@ impl Remembered {
         let spread = (place * (self.period_ms / 1000)) >> 32;
         Timestamp::from_ms(i64::from(key.period + self.kept + 1) * self.period_ms + spread * 1000)
     }
+}
+
+/// The bit of [`Page::earlier`] for so many periods before.
+fn bit(periods: i32) -> u16 {
+    1 << (periods - 1)
 }

@@ -48,12 +48,13 @@ fn concerns(state: &mut Threads, concern: Concern, now: Timestamp) -> Vec<Effect
     let mut desk = Desk::new(state, concern.context, now);
     if deduplication::came_before(&mut desk, &concern.once) {
         desk.ignore(Ignored::Repeat);
-        return desk.effects;
+        return desk.leave();
     }
     let before = views::is_shown(&desk);
     decide(&mut desk, concern.what);
+    desk.settle();
     views::show(&mut desk, before);
-    desk.effects
+    desk.leave()
 }
 
 fn decide(desk: &mut Desk<'_>, what: Happened) {

@@ -55,7 +55,7 @@ fn look_at(state: &mut Threads, customer: CustomerKey, now: Timestamp) -> Vec<Ef
     };
     let mut desk = Desk::new(state, context, now);
     close_if_resting(&mut desk);
-    desk.effects
+    desk.leave()
 }
 
 /// Closes the conversation that counts, if its window still runs.

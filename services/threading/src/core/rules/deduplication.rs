@@ -43,6 +43,22 @@ mod tests {
     }
 
     #[test]
+    fn messages_of_many_days_are_all_known_from_the_newest_page() {
+        let mut driver = driver();
+        let days = [0, 1, 4, 5, 8];
+        for day in days {
+            for n in 0..70 {
+                driver.apply(message(ADA, &format!("m{day} {n}")), at(day * DAY + n));
+            }
+        }
+        for day in days {
+            for n in [0, 69] {
+                assert_eq!(driver.apply(message(ADA, &format!("m{day} {n}")), at(8 * DAY + HOUR)), REPEAT, "{day} {n}");
+            }
+        }
+    }
+
+    #[test]
     fn ids_are_forgotten_after_ten_days_and_the_table_is_empty_then() {
         let mut driver = driver();
         driver.apply(message(ADA, "m1"), at(0));

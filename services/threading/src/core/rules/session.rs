@@ -59,7 +59,7 @@ pub(crate) fn look_at(state: &mut Threads, customer: CustomerKey, now: Timestamp
     if later.is_none() {
         leaving::customer_left(&mut desk, Cause::SessionExpired);
     }
-    desk.effects
+    desk.leave()
 }
 
 #[cfg(test)]
