@@ -146,7 +146,7 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             }
             if moved.elapsed_ms() > self.shared.settings.restore_wait_max_ms {
                 let (topic, partition) = left.keys().next().expect("something is left");
-                return Err(Fault::Fatal(format!("restoring {topic}-{partition} makes no progress")));
+                return Err(Fault::Fatal(stuck(topic, *partition)));
             }
             if self.keep_polling()? {
                 return Ok(None);
@@ -219,6 +219,15 @@ impl<S: Station, P: Performer<S>> Slot<S, P> {
             }
         }
     }
+}
+
+/// Why a restore ends without its end: what it has read is not stable, and nobody is left to make it so.
+fn stuck(topic: &str, partition: i32) -> String {
+    format!(
+        "restoring {topic}-{partition} makes no progress: most likely a transaction there hangs, which the broker \
+         has forgotten to end (known of brokers of 4.3 and 4.4 that were killed: KAFKA-20734). \
+         `kafka-transactions.sh find-hanging --topic {topic}` shows it; ARCHITECTURE.md says how to end it"
+    )
 }
 
 fn spots(topics: &[Arc<str>], partitions: &BTreeSet<i32>) -> Vec<Spot> {
