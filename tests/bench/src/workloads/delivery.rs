@@ -152,7 +152,7 @@ fn documents(house: &House<'_>, address: SocketAddr) -> anyhow::Result<PathBuf> 
     let mut text = format!(
         "kind: Tenant\ntenant: {TENANT}\nid: {TENANT}\nspec: {{name: Bench}}\n---\n\
          kind: Queue\ntenant: {TENANT}\nid: all\nspec: {{name: All, members: []}}\n---\n\
-         kind: Endpoint\ntenant: {TENANT}\nid: bench-meta\nspec: {{platform: meta, secrets: [{{env: DEMO_META_APP_SECRET}}]}}\n"
+         kind: Endpoint\ntenant: {TENANT}\nid: bench-meta\nspec: {{platform: meta, secrets: [{{env: DEMO_META_APP_SECRET}}], verify_token: {{env: DEMO_META_VERIFY_TOKEN}}}}\n"
     );
     for account in 0..ACCOUNTS {
         text += &format!(
