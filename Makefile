@@ -34,15 +34,15 @@ lint: setup ## Format, clippy, the rules of the house, the Prometheus configurat
 	promtool test rules deploy/prometheus/weft.rules.test.yml
 
 .PHONY: test
-test: build ## Every test, on real Kafka, registry and ClickHouse
+test: build ## Every test, on real Kafka, registry and ClickHouse; then the instruction gates
 	$(PYTHON) -m unittest discover -s deploy/local/clickhouse
 	$(PYTHON) -m unittest discover -s deploy/local/stackctl -t deploy/local
 	$(STACK) run --bare --fresh --dir $(TEST_STACK) --base free --only kafka,registry,clickhouse -- \
 		env WEFT_TEST_STACK=$(TEST_STACK) cargo test --workspace --no-fail-fast
+	$(BIN)/weft-kernels check
 
 .PHONY: kernels
-kernels: setup ## Write what `weft-kernels check` compares instruction counts with
-	cargo build --workspace --bin weft-kernels
+kernels: build ## Write what `weft-kernels check` compares instruction counts with
 	$(BIN)/weft-kernels update
 
 .PHONY: demo

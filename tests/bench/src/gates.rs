@@ -32,6 +32,9 @@ const TIMES: u64 = 200;
 const CUSTOMERS: u64 = 50;
 /// A change beyond this share fails, or asks for a new baseline.
 const TOLERANCE: f64 = 0.03;
+/// Where the system puts the program, and when the allocator cleans up, changes a count by some hundredths.
+/// Both only add to it: the least of so many counts is compared.
+const COUNTS: usize = 5;
 
 /// What is counted: callgrind collects inside this function alone.
 #[inline(never)]
@@ -104,7 +107,7 @@ pub fn check() -> anyhow::Result<(String, bool)> {
     let mut out = String::new();
     let mut good = true;
     for kernel in KERNELS {
-        let counted = count(kernel)?;
+        let counted = least(kernel)?;
         let Some(before) = baseline.get(kernel).copied() else {
             writeln!(out, "{kernel:<20} {counted:>9} instructions, no baseline: run `make kernels`")?;
             good = false;
@@ -137,10 +140,16 @@ pub fn update() -> anyhow::Result<(String, bool)> {
         "# Instructions of each kernel for one record, in the development profile; written by `make kernels`.\n"
             .to_owned();
     for kernel in KERNELS {
-        writeln!(text, "{kernel} = {}", count(kernel)?)?;
+        writeln!(text, "{kernel} = {}", least(kernel)?)?;
     }
     std::fs::write(BASELINE, &text)?;
     Ok((text, true))
+}
+
+/// The least of [`COUNTS`] counts.
+fn least(kernel: &str) -> anyhow::Result<u64> {
+    let counts = (0..COUNTS).map(|_| count(kernel)).collect::<anyhow::Result<Vec<_>>>()?;
+    counts.into_iter().min().context("expected a count")
 }
 
 /// Instructions of a kernel for one record.
