@@ -29,7 +29,7 @@ struct Page {
     ids: Box<[u64]>,
 }
 
-/// Ids, each remembered for at least `kept` whole periods, at most 15.
+/// Ids, each remembered for at least `kept` whole periods, at most 14.
 #[derive(Debug)]
 pub struct Remembered {
     pages: Table<PageKey, Page>,

@@ -5,9 +5,7 @@
 //! everything else.
 
 use schemas::ids::ConversationId;
-use schemas::records::{
-    Cause, ConversationCommandKind, CustomerLeft, Disconnect, Ended, LeftQueue, RoutingEventKind, VisitOutcome,
-};
+use schemas::records::{Cause, CustomerLeft, LeftQueue, RoutingEventKind, VisitOutcome};
 
 use super::{bot, disconnect, facts, offer, service_level};
 use crate::core::Asked;
@@ -40,16 +38,7 @@ pub fn patience_ran_out(turn: &mut Turn<'_>, id: ConversationId) {
 /// Ends the visit and the stint.
 pub fn leave(turn: &mut Turn<'_>, row: WorkRow, outcome: VisitOutcome, cause: Cause) {
     let row = end_visit(turn, row, outcome, cause);
-    let disconnect = Disconnect {
-        stint_id: row.facts.stint,
-        owner_epoch: row.epoch,
-        seen_seq: row.last_seq,
-        cause,
-        acw_open: false,
-    };
-    turn.tell(&row.facts, ConversationCommandKind::Disconnect(disconnect));
-    turn.say(&row.facts, Dims::queue(&row.queue), RoutingEventKind::Ended(Ended { cause }));
-    turn.put_work(row.facts.conversation, None);
+    disconnect::unowned(turn, &row, Dims::queue(&row.queue), cause);
 }
 
 fn end_visit(turn: &mut Turn<'_>, row: WorkRow, outcome: VisitOutcome, cause: Cause) -> WorkRow {

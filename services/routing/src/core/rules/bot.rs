@@ -8,11 +8,11 @@
 use schemas::ids::{ConversationId, EventId, MessageId};
 use schemas::records::{
     BotAnswer, BotNext, BotTurn, Cause, Connect, Content, ConversationCommandKind, DeliveryRequest,
-    DeliveryRequestKind, Disconnect, Ended, FlowMark, OutsideCall, OwnerKind, RoutingEventKind, RoutingTurnResult,
-    SegmentKind, SendMessage, Sender, SenderKind, SetAttributes, Spoke, WorkArrived,
+    DeliveryRequestKind, FlowMark, OutsideCall, OwnerKind, RoutingEventKind, RoutingTurnResult, SegmentKind,
+    SendMessage, Sender, SenderKind, SetAttributes, Spoke, WorkArrived,
 };
 
-use super::{facts, requeue};
+use super::{disconnect, facts, requeue};
 use crate::core::Asked;
 use crate::core::effect::Effect;
 use crate::core::state::{BotStage, BotTurnOut, Facts, Stage, State, WorkRow};
@@ -174,16 +174,7 @@ fn hand_over(turn: &mut Turn<'_>, mut row: WorkRow, stage: &BotStage, outcome: &
 /// The stint ends with the bot: never an abandon (A3).
 pub fn leave(turn: &mut Turn<'_>, row: WorkRow, stage: &BotStage, cause: Cause) {
     end_segment(turn, &row, stage, cause.as_str());
-    let disconnect = Disconnect {
-        stint_id: row.facts.stint,
-        owner_epoch: row.epoch,
-        seen_seq: row.last_seq,
-        cause,
-        acw_open: false,
-    };
-    turn.tell(&row.facts, ConversationCommandKind::Disconnect(disconnect));
-    turn.say(&row.facts, Dims::default(), RoutingEventKind::Ended(Ended { cause }));
-    turn.put_work(row.facts.conversation, None);
+    disconnect::unowned(turn, &row, Dims::default(), cause);
 }
 
 fn end_segment(turn: &mut Turn<'_>, row: &WorkRow, stage: &BotStage, outcome: &str) {

@@ -40,14 +40,7 @@ pub fn leave(turn: &mut Turn<'_>, mut row: WorkRow, id: PartId, cause: Cause) {
         service_level::count(turn, &part.facts, Dims::part(id, &part), silence);
     }
     let after_call = wrap_up::after_call(turn.state, &part, turn.now);
-    let disconnect = Disconnect {
-        stint_id: row.facts.stint,
-        owner_epoch: row.epoch,
-        seen_seq: row.last_seq,
-        cause,
-        acw_open: after_call.is_some(),
-    };
-    turn.tell(&row.facts, ConversationCommandKind::Disconnect(disconnect));
+    tell(turn, &row, cause, after_call.is_some());
     let key = (part.facts.tenant.clone(), part.agent.clone());
     match after_call {
         Some(after_call) => {
@@ -75,6 +68,20 @@ pub fn leave(turn: &mut Turn<'_>, mut row: WorkRow, id: PartId, cause: Cause) {
         agent.load.wrap_up += i64::from(after_call.is_some());
         agent.idle_since = now;
     });
+}
+
+/// Ends a stint that no agent owns.
+pub fn unowned(turn: &mut Turn<'_>, row: &WorkRow, dims: Dims, cause: Cause) {
+    tell(turn, row, cause, false);
+    turn.say(&row.facts, dims, RoutingEventKind::Ended(Ended { cause }));
+    turn.put_work(row.facts.conversation, None);
+}
+
+/// Tells threading that the stint is over, as far as routing has seen it.
+fn tell(turn: &mut Turn<'_>, row: &WorkRow, cause: Cause, acw_open: bool) {
+    let disconnect =
+        Disconnect { stint_id: row.facts.stint, owner_epoch: row.epoch, seen_seq: row.last_seq, cause, acw_open };
+    turn.tell(&row.facts, ConversationCommandKind::Disconnect(disconnect));
 }
 
 #[cfg(test)]
