@@ -1,5 +1,6 @@
-//! Kafka stands still or is ended under load, and ingest is killed meanwhile: whatever was
-//! acknowledged arrives, at least once, under one id and in each customer's order.
+//! Kafka stands still or is ended under load, and ingest is killed and started again meanwhile: it
+//! goes on acknowledging, and whatever was acknowledged arrives, at least once, under one id and in
+//! each customer's order.
 //!
 //! Needs a stack whose Kafka is a process of its own (`WEFT_TEST_STACK`); nothing else may run on it
 //! at the same time. `WEFT_TEST_OUTAGE_S=120` keeps Kafka away for two minutes in place of half a
@@ -38,21 +39,19 @@ struct Ingest {
 }
 
 impl Ingest {
-    /// Ready, however often it had to be started: right after Kafka came back, a process may end again.
+    /// Ready, with or without Kafka.
     async fn start(stack: &Stack, log: &Path) -> anyhow::Result<Self> {
-        let ingest = Mutex::new(Self::spawn(stack, log)?);
-        wait_for("ingest to be ready", READY_MAX, || {
-            let mut running = ingest.lock().unwrap();
-            let ended = running.child.try_wait().ok().flatten();
-            if ended.is_some()
-                && let Ok(again) = Self::spawn(stack, log)
-            {
-                *running = again;
-            }
-            healthy(stack, "readyz")
-        })
-        .await?;
-        Ok(ingest.into_inner().unwrap())
+        let mut ingest = Self::spawn(stack, log)?;
+        wait_for("ingest to be ready", READY_MAX, || healthy(stack, "readyz")).await?;
+        ingest.lives()?;
+        Ok(ingest)
+    }
+
+    /// Nobody starts it again here: it must get over Kafka's going and coming by itself.
+    fn lives(&mut self) -> anyhow::Result<()> {
+        let ended = self.child.try_wait()?;
+        ensure!(ended.is_none(), "ingest has ended: {ended:?}");
+        Ok(())
     }
 
     fn spawn(stack: &Stack, log: &Path) -> anyhow::Result<Self> {
@@ -258,8 +257,9 @@ async fn suffered(how: How, stack: &Stack, company: &Company, directory: &Path) 
         let held = gauge(stack, "weft_spool_records ").await.map_err(anyhow::Error::msg)?;
         ensure!(held > 0.0, "the spool is empty though Kafka is away");
         ingest.kill()?;
+        let mut ingest = Ingest::start(stack, &log).await?;
+        acknowledged.more(50).await?;
         tokio::task::block_in_place(|| drop(away));
-        let ingest = Ingest::start(stack, &log).await?;
         acknowledged.more(50).await?;
         acknowledged.enough.store(true, Ordering::Relaxed);
         wait_for("the spool to be empty", PROGRESS_MAX, || async {
@@ -267,6 +267,7 @@ async fn suffered(how: How, stack: &Stack, company: &Company, directory: &Path) 
             if held == 0.0 { Ok(()) } else { Err(format!("{held} records")) }
         })
         .await?;
+        ingest.lives()?;
         anyhow::Ok((ingest, held))
     };
     let (_, (_ingest, held)) = tokio::try_join!(writing, story)?;

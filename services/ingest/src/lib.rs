@@ -6,6 +6,7 @@ pub mod core;
 pub mod intake;
 pub mod metrics;
 pub mod outlets;
+mod pupil;
 mod report;
 pub mod run;
 

@@ -5,31 +5,33 @@ use std::time::Duration;
 
 use access::TokenSecrets;
 use anyhow::{Context, bail};
-use schemas::codec::Codec;
+use axum::middleware::from_fn_with_state;
+use schemas::codec::{Codec, RegistrySettings};
 use schemas::ids::KeySecret;
-use schemas::topics::{
-    CHANNEL_INBOUND, CHANNEL_RAW, CONFIG_ENTITIES, CONVERSATION_COMMANDS, CUSTOMER_ALIASES, LARGE_RECORD_BYTES_MAX,
-    Topic, dead_letter_topic,
-};
+use schemas::topics::LARGE_RECORD_BYTES_MAX;
 use secrecy::{ExposeSecret, SecretString};
-use stream::{Follow, Follower, FollowerSetup, InputRecord, KafkaSettings, Progress, Publisher, Shutdown};
+use stream::{FollowerSetup, KafkaSettings, Progress, Publisher, Shutdown};
 use telemetry::{Admin, HttpMetrics};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::acceptance::{Acceptance, TOPICS};
 use crate::config::{Config, IngestSettings};
+use crate::intake::http::gate::{self, Gate};
 use crate::intake::http::{Edge, Limits, router};
 use crate::intake::knowledge::Knowledge;
 use crate::intake::secrets::SecretBook;
 use crate::metrics::{Metrics, SERVICE};
 use crate::outlets::Log;
-use crate::outlets::spool::{Spool, SpoolSettings, Spooled, drain};
+use crate::outlets::spool::{LastKnown, Spool, SpoolSettings, Spooled, drain};
+use crate::pupil::Pupil;
 
 /// A follower that has not moved for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 /// How long open requests may take to end.
 const FINISH: Duration = Duration::from_secs(10);
+/// Between two tries to ask the schema registry.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// What is taken from disk waits this long for Kafka before it is given to the client anew; given
 /// up one by one, records would change places.
 const DRAIN_PATIENCE_MS: u64 = 600_000;
@@ -42,38 +44,35 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     let kafka = with_large_records(config.kafka)?;
     check_body_size(config.ingest.body_bytes_max)?;
     let admin = Admin::new(SERVICE)?;
-    let progress = Progress::new();
-    let (alive, ready) = (progress.clone(), progress.clone());
+    let (progress, gate) = (Progress::new(), Gate::default());
+    let (alive, ready) = (progress.clone(), gate.clone());
     admin.health.live("follower", move || alive.alive(STUCK));
-    admin.health.ready("follower", move || ready.ready());
+    admin.health.ready("knowledge", move || ready.state());
     let listening = admin.health.check("listening");
     admin.serve(config.ingest.admin_listen).await?;
     let metrics = Metrics::register(&admin.registry)?;
     let http = HttpMetrics::register(&admin.registry, SERVICE)?;
 
-    let codec = Arc::new(Codec::connect(&config.schema_registry, &TOPICS).await.context("schemas")?);
-    let secret = KeySecret::new(config.key_secret.expose_secret());
+    let settings = config.ingest;
     let ending = Ending { shutdown: shutdown.clone(), broken: Arc::default() };
+    let spool = open_spool(&settings, &config.key_secret, &metrics)?;
+    let copy = spool.clone().map(|spool| LastKnown::of(spool, config.key_secret.expose_secret().as_bytes()));
+    let log = connect_log(&kafka, spool, &ending)?;
+    let codec = Arc::new(connect_codec(&config.schema_registry, &shutdown).await.context("schemas")?);
+    let secret = KeySecret::new(config.key_secret.expose_secret());
+    let knowledge = Knowledge::default();
     let pupil = Pupil {
-        knowledge: Knowledge::default(),
+        knowledge: knowledge.clone(),
         codec: Arc::clone(&codec),
         fingerprint: secret.fingerprint(),
         metrics: metrics.clone(),
         ending: ending.clone(),
+        gate: gate.clone(),
+        shelf: Pupil::shelf(copy),
     };
-    let knowledge = pupil.knowledge.clone();
-    let setup = FollowerSetup {
-        client_id: "weft.ingest.follower".into(),
-        settings: kafka.clone(),
-        progress,
-        shutdown: shutdown.clone(),
-    };
-    let follower = tokio::task::spawn_blocking(move || pupil.follow(&setup)).await??;
-    caught_up(&follower, &shutdown).await;
-
-    let settings = config.ingest;
-    let spool = open_spool(&settings, &config.key_secret, &metrics)?;
-    let log = connect_log(&kafka, spool, &ending)?;
+    let client_id = "weft.ingest.follower".into();
+    let setup = FollowerSetup { client_id, settings: kafka, progress, shutdown: shutdown.clone() };
+    let learning = tokio::spawn(pupil.study(setup));
     let edge = Edge {
         acceptance: Arc::new(Acceptance {
             codec,
@@ -96,7 +95,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
     let asked = shutdown.clone();
     let counts = (SERVICE, network::Metrics::register(&admin.registry)?);
-    let app = router(edge, &http);
+    let app = router(edge, &http).layer(from_fn_with_state(gate, gate::closed));
     let serving = network::serve(listener, app, config.public_port, counts, async move { asked.wait().await });
     let finish = async {
         shutdown.wait().await;
@@ -106,8 +105,21 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
         () = serving => {}
         () = finish => tracing::warn!("some requests did not end in time"),
     }
-    tokio::task::spawn_blocking(move || follower.join()).await??;
+    learning.await?;
     ending.broken.get().map_or(Ok(()), |error| bail!("{error}"))
+}
+
+/// The codec, as soon as the registry can be asked: what a former process left on disk is moved meanwhile.
+async fn connect_codec(registry: &RegistrySettings, shutdown: &Shutdown) -> anyhow::Result<Codec> {
+    loop {
+        match Codec::connect(registry, &TOPICS).await {
+            Err(error) if error.is_registry_away() && !shutdown.requested() => {
+                tracing::warn!(%error, "the schema registry is asked again");
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+            answer => return Ok(answer?),
+        }
+    }
 }
 
 fn limits(settings: &IngestSettings) -> Limits {
@@ -174,63 +186,16 @@ fn connect_log(kafka: &KafkaSettings, spool: Option<Arc<Spool>>, ending: &Ending
     Ok(Arc::new(Spooled::new(direct, spool)))
 }
 
-async fn caught_up(follower: &Follower, shutdown: &Shutdown) {
-    let mut look = tokio::time::interval(Duration::from_millis(20));
-    while !follower.caught_up() && !shutdown.requested() {
-        look.tick().await;
-    }
-}
-
-/// Turns records into knowledge.
-struct Pupil {
-    knowledge: Knowledge,
-    codec: Arc<Codec>,
-    fingerprint: String,
-    metrics: Metrics,
-    ending: Ending,
-}
-
 /// How anything here ends the process with an error.
 #[derive(Clone)]
-struct Ending {
+pub(crate) struct Ending {
     shutdown: Shutdown,
     broken: Arc<OnceLock<String>>,
 }
 
 impl Ending {
-    fn end(&self, error: String) {
+    pub(crate) fn end(&self, error: String) {
         self.broken.get_or_init(|| error);
         self.shutdown.request();
-    }
-}
-
-impl Pupil {
-    fn follow(self, setup: &FollowerSetup) -> anyhow::Result<Follower> {
-        let there = stream::Admin::new(&setup.settings)?.partitions()?;
-        let written = [CHANNEL_RAW, CHANNEL_INBOUND, CONVERSATION_COMMANDS].iter().map(|topic| topic.name.to_owned());
-        let needed = written.chain([dead_letter_topic(CHANNEL_RAW.name)]);
-        for topic in needed {
-            if !there.contains_key(&topic) {
-                bail!("topic {topic} is missing; create it with `weft topics apply`");
-            }
-        }
-        let topics: [Topic; 2] = [CONFIG_ENTITIES, CUSTOMER_ALIASES];
-        let follow = Follow::new(topics.map(|topic| topic.name));
-        Ok(Follower::start(follow, setup, move |record| self.learn(&record))?)
-    }
-
-    fn learn(&self, record: &InputRecord<'_>) {
-        self.metrics.records_in.with_label_values(&[SERVICE, record.topic]).inc();
-        match self.knowledge.learn(&self.codec, record) {
-            Ok(()) => {}
-            Err(error) if error.is_worlds() => self.ending.end(format!("cannot go on without a record: {error}")),
-            Err(error) => {
-                self.metrics.unreadable.with_label_values(&[record.topic, error.reason()]).inc();
-                tracing::error!(%error, at = record.coordinates(), "record cannot be read");
-            }
-        }
-        if let Some(tenant) = self.knowledge.now().tenant_of_other_secret(&self.fingerprint) {
-            self.ending.end(format!("key_secret: the customer keys of tenant {tenant} were made with another secret"));
-        }
     }
 }

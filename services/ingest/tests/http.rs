@@ -12,10 +12,11 @@ mod outreach;
 mod support;
 
 use channels::messenger;
+use ingest::intake::http::gate::{self, Gate};
 use schemas::ids::{MessageId, OutwardId};
 use schemas::records::{Channel, InboundKind, PresenceKind, ReceiptStatus};
 use serde_json::{Value, json};
-use support::{APP_SECRET, BODY_BYTES_MAX, Mood, OLD_APP_SECRET, PLACES, Port, VERIFY_TOKEN, sign};
+use support::{APP_SECRET, BODY_BYTES_MAX, Mood, OLD_APP_SECRET, PLACES, Port, VERIFY_TOKEN, sign, sign_as_x};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn text(from: &str, id: &str, words: &str) -> Value {
@@ -107,6 +108,24 @@ async fn where_two_tenants_named_an_endpoint_alike_the_signature_tells_whose_req
     assert_eq!(written.raw[0].tenant.as_str(), "evil");
     assert_eq!(written.events.len(), 0, "the number is another tenant's");
     assert_eq!(written.dead[0].reason, "unknown_account");
+    let request = port.http.post(port.url("/webhooks/x/shared"));
+    let shared = sign_as_x(APP_SECRET, &body);
+    let answer = request.header("x-twitter-webhooks-signature", shared).body(body).send().await.unwrap();
+    assert_eq!(answer.status(), 401, "where they have one secret nobody can tell");
+}
+
+#[tokio::test]
+async fn everybody_is_asked_to_come_again_until_it_is_known_who_may_send() {
+    let gate = Gate::default();
+    let app = axum::Router::new().route("/", axum::routing::get(async || "in"));
+    let app = app.layer(axum::middleware::from_fn_with_state(gate.clone(), gate::closed));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let answer = reqwest::get(&url).await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()), (503, "5"));
+    gate.open();
+    assert_eq!(reqwest::get(&url).await.unwrap().text().await.unwrap(), "in");
 }
 
 #[tokio::test]
@@ -122,6 +141,7 @@ async fn a_signed_body_is_never_answered_with_an_error_for_what_it_holds() {
         (b"\xff\xfe".to_vec(), "unreadable_body"),
         (Vec::new(), "unreadable_body"),
         (b"[1]".to_vec(), "unreadable_body"),
+        (b"{\"object\":\"page\",\"object\":\"whatsapp_business_account\"}".to_vec(), "unreadable_body"),
         (deep.into_bytes(), "unreadable_body"),
         (b"{\"object\":\"weather\"}".to_vec(), "foreign_object"),
         (b"{\"object\":\"page\",\"entry\":[{\"id\":\"800\"}]}".to_vec(), "unknown_event"),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ingest::metrics::Metrics;
-use ingest::outlets::spool::{Spool, SpoolFault, SpoolSettings, Spooled, drain};
+use ingest::outlets::spool::{LastKnown, Spool, SpoolFault, SpoolSettings, Spooled, drain};
 use ingest::outlets::{Appending, Log, NotAppended};
 use stream::{Output, PublishError};
 
@@ -314,4 +314,35 @@ async fn many_at_once_are_all_there_each_once() {
     let mut expected = all;
     expected.sort();
     assert_eq!(given, expected);
+}
+
+#[test]
+fn what_was_known_is_read_by_the_next_process_and_by_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = |known: &LastKnown| -> Vec<String> {
+        known.read().into_iter().map(|record| String::from_utf8(record.key).unwrap()).collect()
+    };
+    let copy = || LastKnown::of(open(folder.path()).unwrap(), b"a secret");
+    let add = |copy: &mut LastKnown, key: &str| copy.add(record(key).remove(0)).unwrap();
+    let mut first = copy();
+    assert!(keys(&first).is_empty());
+    add(&mut first, "a");
+    add(&mut first, "b");
+    assert!(keys(&first).is_empty(), "what is not whole is of no use");
+    first.complete().unwrap();
+    add(&mut first, "c");
+    drop(first);
+    let mut second = copy();
+    assert_eq!(keys(&second), ["a", "b", "c"]);
+    assert_eq!(second.read()[1].payload.as_deref(), Some(&b"words of b"[..]));
+    add(&mut second, "d");
+    drop(second);
+    assert_eq!(keys(&copy()), ["a", "b", "c"], "the next one did not come to its end");
+    let path = folder.path().join("0/last-known");
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains("words of"), "it can be read on the disk");
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!(keys(&copy()), ["a", "b"], "a torn end is passed over");
+    let stranger = LastKnown::of(open(folder.path()).unwrap(), b"another");
+    assert!(keys(&stranger).is_empty());
 }

@@ -3,6 +3,7 @@
 mod body;
 mod bots;
 mod client;
+pub mod gate;
 mod meta;
 mod open;
 mod outreach;

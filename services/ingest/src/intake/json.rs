@@ -1,7 +1,10 @@
 //! Lenient access to JSON that others wrote: a key that is absent, null, empty or of another type
 //! is simply not there.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 /// A body could not be read at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +26,8 @@ const PARTS_MAX: usize = 200_000;
 /// The body as JSON object. A byte order mark in front is passed over.
 ///
 /// # Errors
-/// [`Unreadable`] if it is not JSON, not an object, or nested deeper than [`DEPTH_MAX`].
+/// [`Unreadable`] if it is not JSON, not an object, nested deeper than [`DEPTH_MAX`], or has a key twice in
+/// one object, which two readers would understand differently (RFC 8259, 4).
 pub fn object(body: &[u8]) -> Result<Value, Unreadable> {
     let expected = "a JSON object";
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
@@ -36,7 +40,7 @@ pub fn object(body: &[u8]) -> Result<Value, Unreadable> {
             return Err(Unreadable { expected: "JSON of at most 200 000 keys and items", found: "more".into() });
         }
     }
-    let value: Value =
+    let Once(value) =
         serde_json::from_slice(body).map_err(|error| Unreadable { expected, found: place(&error, body.len()) })?;
     match value {
         Value::Object(_) => Ok(value),
@@ -54,11 +58,75 @@ fn place(error: &serde_json::Error, length: usize) -> String {
     }
     let what = match error.classify() {
         serde_json::error::Category::Eof => "its end too early",
-        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Data => {
-            "something else"
-        }
+        serde_json::error::Category::Data => "a key twice",
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax => "something else",
     };
     format!("{what} at line {} column {}", error.line(), error.column())
+}
+
+/// JSON whose objects have each key once.
+struct Once(Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Reader).map(Self)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON whose objects have each key once")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Once(item)) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(Value::Array(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut all = Map::new();
+        while let Some((key, Once(value))) = entries.next_entry::<String, Once>()? {
+            if all.insert(key, value).is_some() {
+                return Err(A::Error::custom("a key twice"));
+            }
+        }
+        Ok(Value::Object(all))
+    }
 }
 
 /// Whether a body may be parsed.
@@ -229,6 +297,26 @@ mod tests {
         assert!(object(fewer.as_bytes()).is_ok());
         let brackets_in_text = format!("{{\"a\":\"{}\"}}", "[".repeat(100));
         assert!(object(brackets_in_text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_key_twice_in_one_object_makes_a_body_unreadable() {
+        for (body, is_read) in [
+            (r#"{"a":1,"a":1}"#, false),
+            (r#"{"a":1,"\u0061":2}"#, false),
+            (r#"{"a":[{"b":{"c":1,"c":2}}]}"#, false),
+            (r#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":2}]}"#, true),
+        ] {
+            assert_eq!(object(body.as_bytes()).is_ok(), is_read, "{body}");
+        }
+        let error = object(br#"{"secret words":1,"secret words":2}"#).unwrap_err().to_string();
+        assert!(error.contains("a key twice") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_body_is_read_as_it_is_written() {
+        let text = r#"{"z":[true,null,-3,18446744073709551615,0.5,1e3,"\u00fc",{"y":[]},{}],"a":""}"#;
+        assert_eq!(object(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod drain;
 mod frame;
+mod last_known;
 mod segment;
 mod writer;
 
@@ -23,6 +24,7 @@ use frame::Master;
 use segment::{FrameRef, Segment};
 
 pub use drain::drain;
+pub use last_known::LastKnown;
 
 /// Requests that may wait for the disk at one time.
 const QUEUE_MAX: usize = 4_096;
@@ -138,6 +140,8 @@ impl Log for Spooled {
 /// The disk.
 pub struct Spool {
     settings: SpoolSettings,
+    /// The folder that this process writes to.
+    own: PathBuf,
     metrics: Metrics,
     state: Mutex<State>,
     jobs: mpsc::Sender<Job>,
@@ -177,10 +181,11 @@ impl Spool {
         }
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let state = State { frames, bytes, ..State::default() };
-        let spool =
-            Arc::new(Self { settings, metrics, state: Mutex::new(state), jobs, filled: Notify::new(), _locks: locks });
+        let writes_to = own.clone();
+        let (state, filled) = (Mutex::new(state), Notify::new());
+        let spool = Arc::new(Self { settings, own, metrics, state, jobs, filled, _locks: locks });
         spool.show();
-        let writer = writer::Writer::new(Arc::downgrade(&spool), own, master);
+        let writer = writer::Writer::new(Arc::downgrade(&spool), writes_to, master);
         let name = "spool-writer".to_owned();
         let started = std::thread::Builder::new().name(name).spawn(move || writer.run(queue));
         started.map_err(disk(&spool.settings.directory))?;

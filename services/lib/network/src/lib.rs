@@ -3,6 +3,7 @@
 mod caller;
 mod paced;
 mod place;
+mod privacy;
 mod rates;
 mod seats;
 mod serve;

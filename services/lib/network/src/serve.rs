@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use crate::caller::Caller;
 use crate::paced::Paced;
 use crate::place::{Place, is_in};
+use crate::privacy::{is_private, wants_socket};
 use crate::rates::Rates;
 use crate::seats::Seats;
 
@@ -33,6 +34,9 @@ const HEAD_BYTES_MAX: usize = 32 << 10;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// The answer to who asks too often; a problem document (RFC 9457).
 const TOO_MANY: &str = r#"{"type":"about:blank","title":"Too Many Requests","status":429,"reason":"too_many_requests","detail":"expected fewer requests a second of one address"}"#;
+
+/// The answer to who asks for a socket that others could read.
+const NOT_PRIVATE: &str = r#"{"type":"about:blank","title":"Forbidden","status":403,"reason":"tls_required","detail":"expected wss: TLS up to a proxy of trusted_proxies that says X-Forwarded-Proto"}"#;
 
 /// What a public port allows.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,6 +52,8 @@ pub struct PortSettings {
     pub address_requests_per_s_max: u32,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Place>,
+    /// Whence sockets may come without TLS, beside this machine.
+    pub plain_sockets: Vec<Place>,
 }
 
 telemetry::metrics! {
@@ -173,6 +179,14 @@ async fn answer(front: Arc<Front>, peer: IpAddr, mut request: Request<Incoming>)
         front.refuse("address_requests_per_s_max");
         let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::RETRY_AFTER, "1")];
         return Ok((StatusCode::TOO_MANY_REQUESTS, headers, TOO_MANY).into_response());
+    }
+    let settings = &front.settings;
+    let is_safe =
+        || is_private(peer, request.headers(), &settings.trusted_proxies) || is_in(&settings.plain_sockets, peer);
+    if wants_socket(request.headers()) && !is_safe() {
+        front.refuse("tls_required");
+        let headers = [(header::CONTENT_TYPE, "application/problem+json")];
+        return Ok((StatusCode::FORBIDDEN, headers, NOT_PRIVATE).into_response());
     }
     request.extensions_mut().insert(caller);
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);

@@ -31,6 +31,7 @@ fn settings() -> PortSettings {
         header_timeout_ms: 60_000,
         address_requests_per_s_max: 1_000,
         trusted_proxies: Vec::new(),
+        plain_sockets: Vec::new(),
     }
 }
 
@@ -142,6 +143,25 @@ async fn a_client_that_asks_too_often_is_told_to_come_again_and_another_is_serve
     assert!(last.starts_with("HTTP/1.1 429") && last.contains("retry-after: 1"), "{last}");
     assert!(ask("1.2.3.5").await.starts_with("HTTP/1.1 200"));
     assert!(port.refused("address_requests_per_s_max") >= 1);
+}
+
+#[tokio::test]
+async fn a_socket_that_others_could_read_is_refused() {
+    let here = || Place::try_from("127.0.0.1".to_owned()).unwrap();
+    for (trusted_proxies, plain_sockets, word, is_served) in [
+        (vec![], vec![], "", true),
+        (vec![here()], vec![], "", false),
+        (vec![here()], vec![], "x-forwarded-proto: http\r\n", false),
+        (vec![here()], vec![], "x-forwarded-proto: https\r\n", true),
+        (vec![here()], vec![here()], "", true),
+    ] {
+        let port = port(PortSettings { header_timeout_ms: 300, trusted_proxies, plain_sockets, ..settings() }).await;
+        let upgrade = "connection: upgrade\r\nupgrade: websocket";
+        let said = port.exchange(format!("GET /who HTTP/1.1\r\nhost: x\r\n{upgrade}\r\n{word}\r\n").as_bytes()).await;
+        assert_eq!(said.starts_with("HTTP/1.1 200"), is_served, "{word} {said}");
+        assert_eq!(said.contains("tls_required"), !is_served, "{word} {said}");
+        assert_eq!(port.refused("tls_required"), u64::from(!is_served));
+    }
 }
 
 /// RFC 9112, 6.3 and 11.2: what is inside a body is never a request.

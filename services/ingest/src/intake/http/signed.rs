@@ -126,8 +126,8 @@ pub(super) async fn webhook(edge: &Edge, family: &Family, post: Post) -> Respons
     StatusCode::OK.into_response()
 }
 
-/// Whose secret signed the body. All are tried, also after one fits; for an unknown endpoint as
-/// much is computed as for a known one.
+/// Whose secret signed the body; nobody's, if two tenants have the same. All are tried, also after one
+/// fits; for an unknown endpoint as much is computed as for a known one.
 pub(super) fn signer(
     edge: &Edge,
     endpoint: &str,
@@ -137,7 +137,7 @@ pub(super) fn signer(
     if known.is_empty() {
         fits(&[]);
     }
-    let mut signer = None;
+    let mut signers = Vec::new();
     for one in known {
         let mut fitting = None;
         let secrets = edge.secrets.all(&one.endpoint.secrets);
@@ -148,10 +148,13 @@ pub(super) fn signer(
             // Each is tried, whatever came of the others: how long it takes tells nothing.
             fitting = if fits(std::slice::from_ref(&secret)) { Some(no) } else { fitting };
         }
-        if let Some(no) = fitting.filter(|_| signer.is_none()) {
-            edge.acceptance.metrics.secret_used(&one.tenant, endpoint, no);
-            signer = Some(one.tenant.clone());
-        }
+        signers.extend(fitting.map(|no| (one.tenant.clone(), no)));
     }
-    signer
+    if signers.len() > 1 {
+        tracing::error!(endpoint, "several tenants have an endpoint of this name and secret: each needs its own");
+        return None;
+    }
+    let (tenant, no) = signers.pop()?;
+    edge.acceptance.metrics.secret_used(&tenant, endpoint, no);
+    Some(tenant)
 }
