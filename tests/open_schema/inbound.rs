@@ -1,6 +1,7 @@
 //! Inbound: what the schema allows is taken by the parser, and what it is there to forbid is refused.
 
 use ingest::intake::channels::open::{Form, fault};
+use ingest::intake::http::outreach::{self, Asked};
 use serde_json::{Value, json};
 
 use crate::schema::{Schema, changed};
@@ -80,5 +81,59 @@ fn what_the_schema_must_forbid_is_refused_by_both() {
     ] {
         assert!(!allows(&schema, form, &body), "{form:?} {body}");
         assert!(fault(form, &body).is_some(), "{form:?} {body}");
+    }
+}
+
+#[test]
+fn what_programs_ask_for_is_taken_where_the_schema_allows_it() {
+    let schema = Schema::published(FILE);
+    let message = json!({ "fromAddress": "main", "toAddress": "+1650", "toAddressMessengerType": "whatsapp",
+        "textBody": "hi", "purpose": "service", "expiresAt": "2030-01-01T00:00:00Z",
+        "target": { "kind": "queue", "id": "help", "queueId": "help" } });
+    let mut of_template = message.clone();
+    of_template["messagingTemplate"] = json!({ "responseId": "parcel", "parameters": [{ "id": "1", "value": "Ada" }] });
+    let both = of_template.clone();
+    of_template.as_object_mut().unwrap().remove("textBody");
+    let consent = json!({ "account": "main", "channel": "whatsapp", "customer": "+1650", "purpose": "marketing",
+        "granted": true, "source": "form", "proof": "page 3", "occurred_at": "2026-01-01T00:00:00Z" });
+    let (mut allowed, mut forbidden) = (0, 0);
+    for (asked, name, body) in [
+        (Asked::Message, "agentless", message),
+        (Asked::Message, "agentless", of_template),
+        (Asked::Consent, "consent", consent),
+    ] {
+        assert!(schema.allows(name, &body), "{body}");
+        for body in changed(&body).into_iter().chain([body]) {
+            let odd = |field: &str| body[field].as_str().is_some_and(|time| !time.starts_with("20"));
+            if !schema.allows(name, &body) {
+                forbidden += 1;
+            } else if !odd("expiresAt") && !odd("occurred_at") {
+                assert_eq!(outreach::fault(asked, &body), None, "{body}");
+                allowed += 1;
+            }
+        }
+    }
+    assert!(allowed > 20 && forbidden > 50, "{allowed} allowed, {forbidden} forbidden");
+    for (asked, name, body) in [
+        (Asked::Message, "agentless", both),
+        (
+            Asked::Message,
+            "agentless",
+            json!({ "fromAddress": "main", "toAddress": "+1", "toAddressMessengerType": "open" }),
+        ),
+        (
+            Asked::Message,
+            "agentless",
+            json!({ "fromAddress": "main", "toAddress": "+1", "toAddressMessengerType": "pigeon", "textBody": "x" }),
+        ),
+        (Asked::Consent, "consent", json!({ "account": "main", "customer": "a", "purpose": "p", "source": "s" })),
+        (
+            Asked::Consent,
+            "consent",
+            json!({ "account": "main", "customer": "a", "purpose": "p", "source": "s", "granted": true, "more": 1 }),
+        ),
+    ] {
+        assert!(!schema.allows(name, &body), "{body}");
+        assert!(outreach::fault(asked, &body).is_some(), "{body}");
     }
 }

@@ -55,6 +55,7 @@ impl Schema {
             "pattern" => value.as_str().is_none_or(|text| is_like(says.as_str().unwrap(), text)),
             "minLength" => value.as_str().is_none_or(|text| text.chars().count() as u64 >= says.as_u64().unwrap()),
             "anyOf" => all(says).iter().any(|rule| self.fits(rule, value)),
+            "not" => !self.fits(says, value),
             other => panic!("unknown word {other}"),
         })
     }

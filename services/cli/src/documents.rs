@@ -15,7 +15,7 @@ use serde_saphyr::{Error, Location, Spanned};
 
 use crate::Failure;
 use crate::output::nearest;
-pub(crate) use references::{Known, channel_of, check_references, referring};
+pub(crate) use references::{Known, Role, check_references, referring, role_of};
 use tree::Tree;
 
 const ID_BYTES_MAX: usize = 200;

@@ -2,20 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use schemas::config::{Agent, Entity, EntityKind, Queue};
+use schemas::config::{Agent, Entity, EntityKind, Queue, SecretRef};
 use schemas::records::{Channel, ConfigEntity};
 
 use super::{Document, Problem, key};
 use crate::journal::Applied;
 use crate::output::nearest;
 
-/// Everything that can be referred to, by key; of an account, its channel.
-pub(crate) type Known = BTreeMap<String, Option<Channel>>;
+/// What of an entity the ones beside it must fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// An account of this channel.
+    Account(Channel),
+    /// A deployment whose guests write to this account.
+    Deployment(String),
+    /// An endpoint whose requests are signed with one of these.
+    Endpoint(Vec<SecretRef>),
+    /// Anything else.
+    Other,
+}
 
-/// Names that lead nowhere.
+/// Everything that can be referred to, by key.
+pub(crate) type Known = BTreeMap<String, Role>;
+
+/// What is wrong between documents, and between them and what is applied: names that lead nowhere or to the wrong
+/// thing, and things that two may not share.
 pub(crate) fn check_references(documents: &[Document], applied: &Known) -> Vec<Problem> {
+    let own: Known = documents.iter().map(|document| (document.key(), role_of(&document.entity))).collect();
     let mut known = applied.clone();
-    known.extend(documents.iter().map(|document| (document.key(), channel_of(&document.entity))));
+    known.extend(own.clone());
     let mut problems = Vec::new();
     for document in documents {
         for (kind, id, path) in references(&document.tenant, &document.entity) {
@@ -26,22 +41,51 @@ pub(crate) fn check_references(documents: &[Document], applied: &Known) -> Vec<P
             }
         }
         problems.extend(wrong_channel(document, &known));
+        problems.extend(left_alone(document, applied.iter().filter(|(key, _)| !own.contains_key(*key))));
+        problems.extend(shared_secret(document, &known));
     }
     problems
 }
 
-/// The channel of an account.
-pub(crate) fn channel_of(entity: &Entity) -> Option<Channel> {
-    if let Entity::ChannelAccount(account) = entity { Some(account.channel) } else { None }
+/// What of it others must fit.
+pub(crate) fn role_of(entity: &Entity) -> Role {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other kinds are only named")]
+    match entity {
+        Entity::ChannelAccount(account) => Role::Account(account.channel),
+        Entity::Deployment(deployment) => Role::Deployment(deployment.account.clone()),
+        Entity::Endpoint(endpoint) => Role::Endpoint(endpoint.secrets.clone()),
+        _ => Role::Other,
+    }
 }
 
 /// Guests of a deployment write to a web account: any other would send their answers elsewhere.
 fn wrong_channel(document: &Document, known: &Known) -> Option<Problem> {
     let Entity::Deployment(deployment) = &document.entity else { return None };
     let account = key(&document.tenant, EntityKind::ChannelAccount.as_str(), &deployment.account);
-    let channel = known.get(&account).copied().flatten().filter(|channel| *channel != Channel::Web)?;
+    let Some(Role::Account(channel)) = known.get(&account) else { return None };
     let text = format!("expected an account of channel web, `{}` is one of {channel}", deployment.account);
-    Some(document.problem(&["account"], text))
+    (*channel != Channel::Web).then(|| document.problem(&["account"], text))
+}
+
+/// The same from the other side: an account stays web as long as a deployment that was applied before names it.
+fn left_alone<'a>(document: &Document, applied: impl Iterator<Item = (&'a String, &'a Role)>) -> Option<Problem> {
+    let Entity::ChannelAccount(account) = &document.entity else { return None };
+    let prefix = key(&document.tenant, EntityKind::Deployment.as_str(), "");
+    let mut deployments = applied.filter_map(|(key, role)| Some((key.strip_prefix(&prefix)?, role)));
+    let (id, _) = deployments.find(|(_, role)| matches!(role, Role::Deployment(of) if *of == document.id))?;
+    let text = format!("expected channel web: guests of Deployment `{id}` write to this account");
+    (account.channel != Channel::Web).then(|| document.problem(&["channel"], text))
+}
+
+/// A signature tells by which endpoint a request came only if no other endpoint of the tenant has its secret.
+fn shared_secret(document: &Document, known: &Known) -> Option<Problem> {
+    let Entity::Endpoint(endpoint) = &document.entity else { return None };
+    let prefix = key(&document.tenant, EntityKind::Endpoint.as_str(), "");
+    let of_tenant = known.iter().filter_map(|(key, role)| Some((key.strip_prefix(&prefix)?, role)));
+    let (id, _) = of_tenant.filter(|(id, _)| *id != document.id).find(|(_, role)| {
+        matches!(role, Role::Endpoint(secrets) if secrets.iter().any(|secret| endpoint.secrets.contains(secret)))
+    })?;
+    Some(document.problem(&["secrets"], format!("expected secrets of its own, found one of Endpoint `{id}`")))
 }
 
 fn nowhere(document: &Document, kind: EntityKind, id: &str, known: &Known) -> String {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{Document, Known, Problem, check_references, read, repeated};
+use schemas::config::SecretRef;
+
+use super::{Document, Known, Problem, Role, check_references, read, repeated};
 
 const TENANT: &str = "kind: Tenant\ntenant: acme\nid: acme\nspec: {name: Acme}\n";
 
@@ -13,9 +15,20 @@ fn all(text: &str) -> (Vec<Document>, Vec<Problem>) {
         problems = repeated(&documents);
     }
     if problems.is_empty() {
-        problems = check_references(&documents, &Known::from([("acme/Tenant/acme".to_owned(), None)]));
+        problems = check_references(&documents, &applied());
     }
     (documents, problems)
+}
+
+/// What is in force already.
+fn applied() -> Known {
+    let secrets = vec![SecretRef::Env("META".to_owned())];
+    Known::from([
+        ("acme/Tenant/acme".to_owned(), Role::Other),
+        ("acme/Queue/help".to_owned(), Role::Other),
+        ("acme/Deployment/shop".to_owned(), Role::Deployment("chat".to_owned())),
+        ("acme/Endpoint/meta".to_owned(), Role::Endpoint(secrets)),
+    ])
 }
 
 fn one(kind: &str, spec: &str) -> String {
@@ -59,6 +72,14 @@ fn a_wrong_document_is_refused_with_line_column_and_what_was_expected() {
                 one("Queue", "  name: Q\n  members: []"),
             ),
             "6:12: expected an account of channel web, `x` is one of open",
+        ),
+        (
+            "kind: ChannelAccount\ntenant: acme\nid: chat\nspec: {channel: open, name: A, queue: help}\n".into(),
+            "4:17: expected channel web: guests of Deployment `shop` write to this account",
+        ),
+        (
+            one("Endpoint", "  platform: x\n  secrets: [{env: NEW}, {env: META}]"),
+            "6:12: expected secrets of its own, found one of Endpoint `meta`",
         ),
         ("kind: Skill\ntenant: other\nid: x\nspec: {name: X}\n".into(), "no Tenant `other`"),
         ("kind: Skill\ntenant: acme\nid: a/b\nspec: {name: X}\n".into(), "3:5: expected an id of letters"),

@@ -12,7 +12,7 @@ use schemas::topics::{self, Topic};
 use serde_json::{Value as Json, json};
 use stream::Output as Written;
 
-use crate::documents::{Document, Known, channel_of, check_references, load, refused};
+use crate::documents::{Document, Known, Role, check_references, load, refused, role_of};
 use crate::journal::{Applied, applied};
 use crate::output::{Output, Rows};
 use crate::reach::{Reach, registry};
@@ -117,7 +117,7 @@ impl Apply {
 pub(super) fn planned(reach: &Reach, codec: &Codec, mut documents: Vec<Document>) -> Result<Vec<Change>, Failure> {
     let mut in_force = applied(reach, codec)?;
     let known: Known =
-        in_force.iter().map(|(key, one)| (key.clone(), one.entity().as_ref().and_then(channel_of))).collect();
+        in_force.iter().map(|(key, one)| (key.clone(), one.entity().as_ref().map_or(Role::Other, role_of))).collect();
     let problems = check_references(&documents, &known);
     if !problems.is_empty() {
         return Err(refused(&problems));

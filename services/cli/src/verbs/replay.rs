@@ -1,12 +1,14 @@
 //! `weft replay`: a webhook's past, once more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use schemas::codec::Codec;
-use schemas::ids::{CustomerKey, EventId};
-use schemas::records::{Channel, ConversationEvent, ConversationEventKind, Direction, Resend};
-use schemas::topics::{CONVERSATION_EVENTS, DELIVERY_REQUESTS, Topic};
+use schemas::ids::{CustomerKey, EventId, MessageId};
+use schemas::records::{
+    Channel, ConversationEvent, ConversationEventKind, DeliveryEvent, DeliveryEventKind, Direction, Resend,
+};
+use schemas::topics::{CONVERSATION_EVENTS, DELIVERY_EVENTS, DELIVERY_REQUESTS, Topic};
 use serde_json::json;
 use stream::{InputRecord, Output as Written, Timestamp};
 
@@ -15,7 +17,7 @@ use crate::reach::Reach;
 use crate::resends::request;
 use crate::{Failure, Verdict};
 
-const TOPICS: &[Topic] = &[CONVERSATION_EVENTS, DELIVERY_REQUESTS];
+const TOPICS: &[Topic] = &[CONVERSATION_EVENTS, DELIVERY_EVENTS, DELIVERY_REQUESTS];
 /// Requests written before their acknowledgements are waited for.
 const RECORDS_AT_ONCE: usize = 1_000;
 
@@ -24,7 +26,8 @@ const RECORDS_AT_ONCE: usize = 1_000;
 /// Messages and lifecycle events of one open-messaging account leave once more, in order for each
 /// customer, with the webhook-id and the body that they had: a receiver that has them already knows
 /// them by that. They wait behind what is under way, keep to the account's rate and to consent, and
-/// reports count them once. What is older than 30 days is gone.
+/// reports count them once. What was refused then, for want of consent, say, stays where it is. What is
+/// older than 30 days is gone.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  weft replay --tenant acme --account shop --from 2026-11-20T08:00:00Z --to 2026-11-20T10:00:00Z --dry-run\n  weft replay --tenant acme --account shop --from 2026-11-20T08:00:00Z --to 2026-11-20T10:00:00Z --customer 00112233445566778899aabbccddeeff"
@@ -57,6 +60,8 @@ struct Found {
     customers: BTreeMap<CustomerKey, String>,
     /// The events with their bytes, in order for each customer.
     events: Vec<(ConversationEvent, Vec<u8>)>,
+    /// Messages that were never to leave.
+    refused: BTreeSet<MessageId>,
     unread: Option<String>,
 }
 
@@ -67,14 +72,16 @@ impl Replay {
         }
         let codec = reach.codec(TOPICS)?;
         let mut found = Found::default();
-        reach.read(&[CONVERSATION_EVENTS.name], |record| {
+        reach.read(&[CONVERSATION_EVENTS.name, DELIVERY_EVENTS.name], |record| {
             if let Err(error) = self.look_at(&codec, &record, &mut found) {
-                found.unread.get_or_insert(error);
+                found.unread.get_or_insert(format!("{} cannot be read: {error}", record.topic));
             }
         })?;
         if let Some(error) = found.unread {
-            return Err(Failure::Wrong(format!("conversation.events cannot be read: {error}")));
+            return Err(Failure::Wrong(error));
         }
+        let refused = std::mem::take(&mut found.refused);
+        found.events.retain(|(event, _)| !message_of(&event.kind).is_some_and(|id| refused.contains(&id)));
         let mut rows = Rows::new(["kind", "count"]);
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         found.events.iter().for_each(|(event, _)| *kinds.entry(event.kind.name()).or_default() += 1);
@@ -91,6 +98,13 @@ impl Replay {
 
     fn look_at(&self, codec: &Codec, record: &InputRecord<'_>, found: &mut Found) -> Result<(), String> {
         let Some(bytes) = record.payload else { return Ok(()) };
+        if record.topic == DELIVERY_EVENTS.name {
+            let event: DeliveryEvent = codec.decode(bytes).map_err(|error| error.to_string())?;
+            if event.tenant.as_str() == self.tenant && matches!(event.kind, DeliveryEventKind::Refused(_)) {
+                found.refused.insert(event.message_id);
+            }
+            return Ok(());
+        }
         let event: ConversationEvent = codec.decode(bytes).map_err(|error| error.to_string())?;
         let is_ours = event.tenant.as_str() == self.tenant && event.account_id.as_str() == self.account;
         if !is_ours || event.channel != Channel::Open || self.customer.is_some_and(|one| one != event.customer_key) {
@@ -103,6 +117,14 @@ impl Replay {
             found.events.push((event, bytes.to_vec()));
         }
         Ok(())
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "only messages have the id of one")]
+fn message_of(kind: &ConversationEventKind) -> Option<MessageId> {
+    match kind {
+        ConversationEventKind::MessageAdded(added) => Some(added.message_id),
+        _ => None,
     }
 }
 

@@ -70,6 +70,10 @@ pub enum Closing {
     SessionEnded,
     /// A guest has a newer connection too many.
     SessionLimit,
+    /// A frame is larger than allowed.
+    TooBig,
+    /// A text frame is no text.
+    NotText,
 }
 
 impl Closing {
@@ -83,6 +87,8 @@ impl Closing {
             Self::SessionExpired => 4006,
             Self::SessionEnded => 4007,
             Self::SessionLimit => 4430,
+            Self::TooBig => 1009,
+            Self::NotText => 1007,
         }
     }
 
@@ -96,6 +102,8 @@ impl Closing {
             Self::SessionExpired => "session_expired",
             Self::SessionEnded => "session_ended",
             Self::SessionLimit => "session_limit",
+            Self::TooBig => "too_big",
+            Self::NotText => "not_text",
         }
     }
 }

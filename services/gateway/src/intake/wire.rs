@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use stream::clock::Stamp;
 use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Error;
 
 use crate::hub::Closing;
 
@@ -52,7 +53,8 @@ pub(super) async fn serve(
                     Some(Ok(Message::Text(text))) => take(Came::Text(&text)),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(Message::Binary(_))) => take(Came::Binary),
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                    Some(Err(error)) => return fault(error),
+                    Some(Ok(Message::Close(_))) | None => return None,
                 }
             }
             _ = pings.tick() => {
@@ -65,6 +67,16 @@ pub(super) async fn serve(
             }
         }
     }
+}
+
+/// What the other side is told of a frame that was not taken (RFC 6455, 7.4.1); nothing where it is gone.
+fn fault(error: axum::Error) -> Option<Closing> {
+    let error = error.into_inner();
+    let error = error.downcast_ref::<Error>()?;
+    if matches!(error, Error::Capacity(_)) {
+        return Some(Closing::TooBig);
+    }
+    matches!(error, Error::Utf8(_)).then_some(Closing::NotText)
 }
 
 /// The last word.

@@ -42,7 +42,7 @@ pub(crate) fn deploy(house: &House, spec: Deployment, session_minutes: i64) {
     house.lobby.see(&Seen::Deployment { tenant: "acme".into(), id: "shop".into(), spec: Some(Arc::new(spec)) });
 }
 
-async fn shop() -> House {
+pub(crate) async fn shop() -> House {
     let house = House::open().await;
     deploy(&house, deployment(), 60);
     house
@@ -56,7 +56,7 @@ async fn try_guest(house: &House, query: &str, origin: Option<&str>) -> Result<W
     tokio_tungstenite::connect_async(request).await.map(|(ws, _)| ws)
 }
 
-async fn guest(house: &House) -> Ws {
+pub(crate) async fn guest(house: &House) -> Ws {
     try_guest(house, "?deployment=shop", Some(ORIGIN)).await.unwrap()
 }
 
@@ -111,15 +111,18 @@ impl House {
         self.lobby.see(&Seen::Said(Box::new(event)));
     }
 
+    /// An agent answers, and delivery says so.
     fn answered(&self, customer: CustomerKey, seq: i64) {
+        let message_id = MessageId::derive(&[&seq.to_string()]);
         let added = MessageAdded {
-            message_id: MessageId::derive(&[&seq.to_string()]),
+            message_id,
             direction: Direction::Outbound,
             sender: Sender { kind: SenderKind::Agent, id: Some("ada".into()) },
             content: Content::text(format!("answer {seq}")),
             ..MessageAdded::default()
         };
         self.event(customer, seq, ConversationEventKind::MessageAdded(Box::new(added)));
+        self.lobby.see(&sent(customer, message_id));
     }
 }
 

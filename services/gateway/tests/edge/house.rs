@@ -23,7 +23,7 @@ use schemas::ids::{CommandId, ConversationId, CustomerKey, EventId, KeySecret, M
 use schemas::records::{
     Attachment, Channel, Content, ConversationCommand, ConversationEvent, ConversationEventKind, DeliveryEvent,
     DeliveryEventKind, Direction, MediaStored, MessageAdded, RoutingCommand, RoutingCommandKind, RoutingEvent,
-    RoutingEventKind, WorkState, WorkView,
+    RoutingEventKind, Sent, WorkState, WorkView,
 };
 use schemas::topics::TOPICS;
 use serde_json::Value;
@@ -285,6 +285,14 @@ pub(crate) fn stored(stored_ref: &str) -> Seen {
         parts: None,
         kind: DeliveryEventKind::MediaStored(MediaStored { stored_ref: stored_ref.into(), ..MediaStored::default() }),
     }))
+}
+
+/// Delivery says that a message to a web guest is sent.
+pub(crate) fn sent(customer_key: CustomerKey, message_id: MessageId) -> Seen {
+    let Seen::Delivered(stored) = stored("none") else { unreachable!("it was made so") };
+    let kind = DeliveryEventKind::Sent(Sent { provider_message_id: None, offered_choices: Vec::new() });
+    let (channel, account_id) = (Channel::Web, "shop-web".into());
+    Seen::Delivered(Box::new(DeliveryEvent { message_id, customer_key, channel, account_id, kind, ..*stored }))
 }
 
 fn said(seq: i64, added: MessageAdded) -> Seen {

@@ -1,6 +1,8 @@
 //! The HTTP and WebSocket edge over a hand-written log: commands come out, records are put in.
 
 #[cfg(test)]
+mod frames;
+#[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod house;

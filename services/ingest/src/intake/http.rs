@@ -6,7 +6,7 @@ mod client;
 pub mod gate;
 mod meta;
 mod open;
-mod outreach;
+pub mod outreach;
 pub mod problem;
 mod signed;
 mod x;

@@ -151,9 +151,10 @@ fn case(entities: Vec<Known>, tenant: Option<&str>, id: &str) -> Result<Case, Fa
     let one = match found.as_slice() {
         [one] => *one,
         [] => {
-            let near = nearest(id, accounts().map(|one| one.id.as_str()));
+            let there: Vec<&str> = accounts().map(|one| one.id.as_str()).collect();
+            let near = nearest(id, there.iter().copied());
             let hint = near.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
-            return Err(Failure::Usage(format!("no ChannelAccount `{id}`{hint}")));
+            return Err(Failure::Usage(format!("no ChannelAccount `{id}`{hint} {}", listed(&there))));
         }
         several => {
             let tenants: Vec<&str> = several.iter().map(|one| one.tenant.as_str()).collect();
@@ -172,6 +173,19 @@ fn case(entities: Vec<Known>, tenant: Option<&str>, id: &str) -> Result<Case, Fa
         }
     }
     Ok(case)
+}
+
+/// Names so many accounts at most.
+const LISTED_MAX: usize = 20;
+
+fn listed(there: &[&str]) -> String {
+    let more = there.len().saturating_sub(LISTED_MAX);
+    let names = there.iter().take(LISTED_MAX).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+    match (there.len(), more) {
+        (0, _) => "(there is none yet: `weft apply` makes them)".to_owned(),
+        (_, 0) => format!("(there are {names})"),
+        (_, more) => format!("(there are {names} and {more} more: `weft get ChannelAccount`)"),
+    }
 }
 
 impl Case {

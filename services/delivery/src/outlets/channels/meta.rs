@@ -1,7 +1,7 @@
 //! What Messenger and Instagram have in common: the message of the Send API, and its answers.
 
 use schemas::records::{Choice, Signal};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::{Desk, HttpAnswer};
@@ -119,11 +119,18 @@ struct Refused {
 
 #[derive(Deserialize)]
 struct RefusedError {
-    code: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "code")]
+    code: Option<i64>,
+    #[serde(default, deserialize_with = "code")]
     error_subcode: Option<i64>,
     #[serde(default)]
     message: Option<String>,
+}
+
+/// A code of the Graph API: a number, also when it is written as text.
+pub(super) fn code<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let code = Value::deserialize(from)?;
+    Ok(code.as_i64().or_else(|| code.as_str()?.parse().ok()))
 }
 
 /// What an answer says. A success without the message's id is not the API's own word.
@@ -138,7 +145,7 @@ pub(super) fn answer(answer: &HttpAnswer) -> Outcome {
     let error = serde_json::from_slice::<Refused>(&answer.body).ok().map(|refused| refused.error);
     Outcome::Answered(Answer {
         status: answer.status,
-        code: error.as_ref().map(|error| error.code),
+        code: error.as_ref().and_then(|error| error.code),
         subcode: error.as_ref().and_then(|error| error.error_subcode),
         detail: error.and_then(|error| error.message),
         retry_after_ms: answer.retry_after_ms,

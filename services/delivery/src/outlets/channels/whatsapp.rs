@@ -226,7 +226,8 @@ struct Refused {
 
 #[derive(Deserialize)]
 struct RefusedError {
-    code: i64,
+    #[serde(default, deserialize_with = "super::meta::code")]
+    code: Option<i64>,
     #[serde(default)]
     message: Option<String>,
     #[serde(default)]
@@ -251,7 +252,7 @@ pub fn answer(answer: &HttpAnswer) -> Outcome {
     let error = serde_json::from_slice::<Refused>(&answer.body).ok().map(|refused| refused.error);
     Outcome::Answered(Answer {
         status: answer.status,
-        code: error.as_ref().map(|error| error.code),
+        code: error.as_ref().and_then(|error| error.code),
         detail: error.and_then(|error| error.error_data.and_then(|data| data.details).or(error.message)),
         retry_after_ms: answer.retry_after_ms,
         ..Answer::default()
@@ -363,6 +364,8 @@ mod tests {
         let detail = Some("unable to deliver".into());
         let expected = Answer { status: 400, code: Some(131_026), detail, ..Answer::default() };
         assert_eq!(answer(400, refused), Outcome::Answered(expected));
+        let as_text = Answer { status: 400, code: Some(131_000), ..Answer::default() };
+        assert_eq!(answer(400, r#"{"error":{"code":"131000"}}"#), Outcome::Answered(as_text));
         assert_eq!(answer(502, "bad gateway"), Outcome::Answered(Answer { status: 502, ..Answer::default() }));
     }
 

@@ -1,5 +1,7 @@
 //! C7: what consent decides about is shown to a guest once delivery has said that it is sent, and what
 //! stands behind it waits, so that the order stays. Everything else is shown as it is said.
+//!
+//! A STOP from before this process began is not known here: until the guest writes, delivery is asked about all.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -21,19 +23,19 @@ const WAITING_MAX: usize = 100;
 pub(super) struct Held {
     waiting: VecDeque<(Arc<Shown>, bool)>,
     early: BTreeMap<MessageId, bool>,
-    /// They said STOP and nothing since.
-    is_silent: bool,
+    /// They wrote, and did not say STOP since, as far as was seen.
+    may_be_answered: bool,
 }
 
 impl Held {
     /// A message; it waits if consent decides about it.
     pub(super) fn take(&mut self, shown: Arc<Shown>, added: &MessageAdded) {
         if added.direction == Direction::Inbound {
-            self.is_silent = false;
+            self.may_be_answered = true;
         }
         let is_of_our_own =
             added.sender.kind == SenderKind::Api || matches!(added.initiator, Some(Initiator::Agent | Initiator::Api));
-        let is_asked = added.direction == Direction::Outbound && (self.is_silent || is_of_our_own);
+        let is_asked = added.direction == Direction::Outbound && (!self.may_be_answered || is_of_our_own);
         self.waiting.push_back((shown, is_asked));
         if let Some(is_sent) = self.early.remove(&added.message_id) {
             self.decide(added.message_id, is_sent);
@@ -48,7 +50,7 @@ impl Held {
     /// Their own word, or the platform's.
     pub(super) fn consent_changed(&mut self, consent: &SetConsent) {
         if consent.granted || consent.purpose == ALL {
-            self.is_silent = !consent.granted;
+            self.may_be_answered = consent.granted;
         }
     }
 

@@ -201,7 +201,7 @@ fn only_the_latest_messages_of_the_latest_guests_are_remembered() {
     let customers: Vec<CustomerKey> = (1..=3).map(|n: u128| format!("{n:032x}").parse().unwrap()).collect();
     for (n, customer) in (0..).zip(&customers) {
         for seq in 1..=4 {
-            guests.apply(&message(*customer, seq, at(n * 100 + seq)));
+            guests.apply(&said_by(message(*customer, seq, at(n * 100 + seq)), SenderKind::Customer));
         }
     }
     let kept: Vec<usize> = customers.iter().map(|customer| guests.memory(*customer).messages.len()).collect();
@@ -267,8 +267,8 @@ fn what_consent_decides_about_is_shown_once_delivery_says_so_and_in_order() {
     let mut guests = guests_with(spec(false));
     let ada = decide(&mut guests, &wish(None, None), "a", at(0)).unwrap().session.customer();
     let mut see = |seen: Seen| told(&guests.apply(&seen));
-    assert_eq!(see(message(ada, 1, at(1))), [1], "an agent's answer");
-    assert_eq!(see(verdict(ada, 1, true)), NOTHING);
+    assert_eq!(see(message(ada, 1, at(1))), NOTHING, "nobody here knows whether they said STOP before");
+    assert_eq!(see(verdict(ada, 1, true)), [1]);
     assert_eq!(see(said_by(message(ada, 2, at(2)), SenderKind::Api)), NOTHING, "of our own accord");
     assert_eq!(see(said_by(message(ada, 3, at(3)), SenderKind::Customer)), NOTHING);
     assert_eq!(see(verdict(ada, 2, true)), [2, 3]);

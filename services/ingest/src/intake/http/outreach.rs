@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, StatusCode};
 use schemas::ids::{AccountId, EventId, MessageId};
 use schemas::records::{Channel, Content, ConversationCommand, OwnerKind, SetConsent, Target};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use stream::{Timestamp, clock};
 
@@ -26,6 +25,23 @@ const API: &str = "api";
 const KEY_BYTES_MAX: usize = 256;
 /// How far an asker's clock may be ahead of ours, milliseconds.
 const AHEAD_MS_MAX: i64 = 300_000;
+
+/// What a program asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A message that begins with us.
+    Message,
+    /// A consent to be kept.
+    Consent,
+}
+
+/// What is wrong with a body whatever the configuration says, in words for the caller; `None` if nothing is.
+pub fn fault(asked: Asked, body: &Value) -> Option<String> {
+    match asked {
+        Asked::Message => AgentlessBody::read(body.clone()).err(),
+        Asked::Consent => ConsentBody::read(body.clone()).err(),
+    }
+}
 
 /// `POST /api/v2/conversations/messages/agentless`: 202 with the id of the message.
 pub(super) async fn agentless(
@@ -105,6 +121,38 @@ struct ConsentBody {
     occurred_at: Option<String>,
 }
 
+impl AgentlessBody {
+    fn read(body: Value) -> Result<Self, String> {
+        let asked: Self = serde_json::from_value(body).map_err(|error| error.to_string())?;
+        if asked.to_address_messenger_type == Channel::Unknown {
+            return Err("expected toAddressMessengerType whatsapp, facebook, instagram, twitter, open or web".into());
+        }
+        let has_words = asked.text_body.as_ref().map(|text| !text.trim().is_empty());
+        if !matches!((has_words, &asked.messaging_template), (Some(true), None) | (None, Some(_))) {
+            return Err("expected either textBody or messagingTemplate".into());
+        }
+        let is_someone = |target: &TargetBody| {
+            matches!(target.kind, OwnerKind::Flow | OwnerKind::Queue | OwnerKind::Agent) && !target.id.is_empty()
+        };
+        if !asked.target.as_ref().is_none_or(is_someone) {
+            return Err("expected target {kind: flow, queue or agent; id}".into());
+        }
+        instant("expiresAt", asked.expires_at.as_deref())?;
+        Ok(asked)
+    }
+}
+
+impl ConsentBody {
+    fn read(body: Value) -> Result<Self, String> {
+        let asked: Self = serde_json::from_value(body).map_err(|error| error.to_string())?;
+        if asked.purpose.trim().is_empty() || asked.source.trim().is_empty() {
+            return Err("expected a purpose, and a source: how the consent was gathered".into());
+        }
+        instant("occurred_at", asked.occurred_at.as_deref())?;
+        Ok(asked)
+    }
+}
+
 async fn take_agentless(edge: &Edge, request: HttpRequest) -> Result<Value, Problem> {
     let Ok(_place) = edge.places.try_acquire() else {
         return Err(Problem::unavailable("too many requests under way"));
@@ -115,11 +163,8 @@ async fn take_agentless(edge: &Edge, request: HttpRequest) -> Result<Value, Prob
     let key = idempotency_key(&parts.headers)?
         .ok_or_else(|| Problem::bad_request("idempotency_key_missing", "messages need the header Idempotency-Key"))?;
     let raw = body::read(body, edge.limits).await?;
-    let asked: AgentlessBody = typed(&raw)?;
+    let asked = AgentlessBody::read(object(&raw)?).map_err(invalid)?;
     let channel = asked.to_address_messenger_type;
-    if channel == Channel::Unknown {
-        return Err(invalid("expected toAddressMessengerType whatsapp, facebook, instagram, twitter, open or web"));
-    }
     let whom = whom(edge, &client, (&asked.from_address, Some(channel)), &asked.to_address)?;
     let message = message(edge, &client, &asked)?;
     let said = message.content.text.clone();
@@ -139,12 +184,11 @@ async fn take_agentless(edge: &Edge, request: HttpRequest) -> Result<Value, Prob
 
 fn message(edge: &Edge, client: &Client, asked: &AgentlessBody) -> Result<Message, Problem> {
     let (content, usual) = match (&asked.text_body, &asked.messaging_template) {
-        (Some(text), None) if !text.trim().is_empty() => (Content::text(text.clone()), None),
-        (None, Some(named)) => of_template(edge, client, named, asked.to_address_messenger_type)?,
-        (Some(_), _) | (None, None) => return Err(invalid("expected either textBody or messagingTemplate")),
+        (_, Some(named)) => of_template(edge, client, named, asked.to_address_messenger_type)?,
+        (text, None) => (Content::text(text.clone().unwrap_or_default()), None),
     };
-    let target = asked.target.as_ref().map(target).transpose()?;
-    let expires_at = asked.expires_at.as_deref().map(|text| instant("expiresAt", text)).transpose()?;
+    let target = asked.target.as_ref().map(target);
+    let expires_at = instant("expiresAt", asked.expires_at.as_deref()).map_err(invalid)?;
     Ok(Message { content, purpose: asked.purpose.clone().or(usual), target, expires_at })
 }
 
@@ -168,11 +212,8 @@ fn of_template(
     Ok((content, template.purpose.clone()))
 }
 
-fn target(body: &TargetBody) -> Result<Target, Problem> {
-    if !matches!(body.kind, OwnerKind::Flow | OwnerKind::Queue | OwnerKind::Agent) || body.id.is_empty() {
-        return Err(invalid("expected target {kind: flow, queue or agent; id}"));
-    }
-    Ok(Target { kind: body.kind, id: body.id.clone(), queue_id: body.queue_id.as_deref().map(Into::into) })
+fn target(body: &TargetBody) -> Target {
+    Target { kind: body.kind, id: body.id.clone(), queue_id: body.queue_id.as_deref().map(Into::into) }
 }
 
 async fn take_consent(edge: &Edge, request: HttpRequest) -> Result<Value, Problem> {
@@ -183,11 +224,8 @@ async fn take_consent(edge: &Edge, request: HttpRequest) -> Result<Value, Proble
     let (parts, body) = request.into_parts();
     let client = Client::admit(edge, &parts.headers, "consents", now)?;
     let raw = body::read(body, edge.limits).await?;
-    let asked: ConsentBody = typed(&raw)?;
-    if asked.purpose.trim().is_empty() || asked.source.trim().is_empty() {
-        return Err(invalid("expected a purpose, and a source: how the consent was gathered"));
-    }
-    let at = asked.occurred_at.as_deref().map(|text| instant("occurred_at", text)).transpose()?.unwrap_or(now);
+    let asked = ConsentBody::read(object(&raw)?).map_err(invalid)?;
+    let at = instant("occurred_at", asked.occurred_at.as_deref()).map_err(invalid)?.unwrap_or(now);
     if at > now + AHEAD_MS_MAX {
         return Err(invalid("expected occurred_at in the past"));
     }
@@ -240,14 +278,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(key.map(str::to_owned))
 }
 
-fn typed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let value = json::object(body).map_err(|error| Problem::bad_request("unreadable_body", error.to_string()))?;
-    serde_json::from_value(value).map_err(|error| invalid(error.to_string()))
+fn object(body: &[u8]) -> Result<Value, Problem> {
+    json::object(body).map_err(|error| Problem::bad_request("unreadable_body", error.to_string()))
 }
 
-fn instant(field: &str, text: &str) -> Result<i64, Problem> {
-    let parsed: Result<jiff::Timestamp, _> = text.parse();
-    parsed.map(jiff::Timestamp::as_millisecond).map_err(|_| invalid(format!("expected an ISO 8601 time in {field}")))
+fn instant(field: &str, text: Option<&str>) -> Result<Option<i64>, String> {
+    let parsed: Option<Result<jiff::Timestamp, _>> = text.map(str::parse);
+    let wrong = |_| format!("expected an ISO 8601 time in {field}");
+    parsed.transpose().map(|at| at.map(jiff::Timestamp::as_millisecond)).map_err(wrong)
 }
 
 fn invalid(detail: impl Into<String>) -> Problem {
