@@ -25,13 +25,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::RwLock;
 
 /// One company for each test.
-const COMPANIES: [&str; 21] = [
+const COMPANIES: [&str; 22] = [
     "answered",
     "returns",
     "after-window",
     "leaves",
     "open",
     "reached",
+    "begun",
     "no-answer",
     "owner-gone",
     "twice",
@@ -224,6 +225,11 @@ fn a_picture_is_copied_and_looked_at_and_another_is_sent_back() {
 #[test]
 fn a_bot_greets_asks_and_hands_over() {
     plays("bot", &[Journey::Bot]);
+}
+
+#[test]
+fn an_agent_writes_first_and_the_answer_comes_to_them() {
+    plays("begun", &[Journey::Begun]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod after_window;
 mod answered;
 mod bad_input;
+mod begun;
 mod bot;
 mod declined;
 mod elsewhere;
@@ -36,6 +37,8 @@ pub enum Journey {
     OpenAnswered,
     /// The company writes first, as far as consent allows.
     Reached,
+    /// An agent writes first.
+    Begun,
     /// Operators import consents and replay webhooks.
     Operated,
     /// An offer is not answered.
@@ -96,6 +99,7 @@ impl Journey {
             Self::LeavesWaiting => "Somebody leaves while waiting",
             Self::OpenAnswered => "The shop's own chat is answered",
             Self::Reached => "The company writes first, as far as consent allows",
+            Self::Begun => "An agent writes first",
             Self::Operated => "A list of consents is imported, a webhook's past is replayed",
             Self::NoAnswer => "An offer is not answered",
             Self::OwnerGone => "An agent's connection dies",
@@ -121,6 +125,7 @@ impl Journey {
             Self::LeavesWaiting => leaves_waiting::STORY,
             Self::OpenAnswered => open_answered::STORY,
             Self::Reached => reached::STORY,
+            Self::Begun => begun::STORY,
             Self::Operated => operated::STORY,
             Self::NoAnswer => no_answer::STORY,
             Self::OwnerGone => owner_gone::STORY,
@@ -144,7 +149,7 @@ impl Journey {
                 Account::Parcels
             }
             Self::AfterWindow | Self::Twice | Self::Declined => Account::Billing,
-            Self::LeavesWaiting | Self::OpenAnswered | Self::Reached | Self::Operated => Account::Shop,
+            Self::LeavesWaiting | Self::OpenAnswered | Self::Reached | Self::Begun | Self::Operated => Account::Shop,
             Self::Messenger | Self::Elsewhere => Account::Page,
             Self::Instagram => Account::Gallery,
             Self::Twitter => Account::Bird,
@@ -165,6 +170,7 @@ impl Journey {
             Self::LeavesWaiting => leaves_waiting::play(world).await,
             Self::OpenAnswered => open_answered::play(world).await,
             Self::Reached => reached::play(world).await,
+            Self::Begun => begun::play(world).await,
             Self::Operated => operated::play(world).await,
             Self::NoAnswer => no_answer::play(world).await,
             Self::OwnerGone => owner_gone::play(world).await,

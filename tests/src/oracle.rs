@@ -20,9 +20,9 @@ pub struct Part {
     pub account: Account,
     /// Who had it.
     pub agent: String,
-    /// From the customer's message to the accepted offer, seconds.
-    pub wait_s: f64,
-    /// From the accepted offer to the disconnect, seconds.
+    /// From the customer's message to the accepted offer, seconds; none: the agent wrote first, and nobody waited.
+    pub wait_s: Option<f64>,
+    /// From the accepted offer, or the agent's first word, to the disconnect, seconds.
     pub talk_s: f64,
     /// From the disconnect to the wrap-up, seconds.
     pub acw_s: f64,
@@ -113,21 +113,22 @@ impl Oracle {
         for account in observed.accounts() {
             let parts: Vec<&Part> = observed.parts.iter().filter(|part| part.account == account).collect();
             let left: Vec<&Abandoned> = observed.abandoned.iter().filter(|one| one.account == account).collect();
-            let (answered, abandoned) = (parts.len() as f64, left.len() as f64);
-            let wait_s = parts.iter().map(|part| part.wait_s).chain(left.iter().map(|one| one.wait_s)).sum();
+            let waits: Vec<f64> = parts.iter().filter_map(|part| part.wait_s).collect();
+            let (handled, answered, abandoned) = (parts.len() as f64, waits.len() as f64, left.len() as f64);
+            let wait_s = waits.into_iter().chain(left.iter().map(|one| one.wait_s)).sum();
             let mut sheet =
                 Sheet::new(find(rows, &[("queue_id", account.queue()), ("message_type", account.channel())]));
             sheet.what = format!("queue {}", account.queue());
             sheet.count("offered", answered + abandoned);
             sheet.count("answered", answered);
             sheet.count("abandoned", abandoned);
-            sheet.count("handled", answered);
+            sheet.count("handled", handled);
             let of_no_agent = observed.of_no_agent.iter().filter(|of| **of == account).count() as f64;
             let by_agents: f64 = parts.iter().map(|part| part.messages_out as f64).sum();
             sheet.count("messages_out", by_agents + of_no_agent);
             sheet.seconds("wait_s", wait_s, answered + abandoned);
-            sheet.seconds("talk_s", parts.iter().map(|part| part.talk_s).sum(), answered);
-            sheet.seconds("acw_s", parts.iter().map(|part| part.acw_s).sum(), answered);
+            sheet.seconds("talk_s", parts.iter().map(|part| part.talk_s).sum(), handled);
+            sheet.seconds("acw_s", parts.iter().map(|part| part.acw_s).sum(), handled);
             compared.append(&mut sheet.compared);
         }
         faults(compared)
@@ -186,7 +187,9 @@ pub fn faults_of_part(part: &Part, row: &Row) -> Vec<String> {
     sheet.what = format!("{}'s part", part.agent);
     sheet.count("messages_in", part.messages_in as f64);
     sheet.count("messages_out", part.messages_out as f64);
-    sheet.seconds("wait_s", part.wait_s, 1.0);
+    if let Some(wait_s) = part.wait_s {
+        sheet.seconds("wait_s", wait_s, 1.0);
+    }
     sheet.seconds("talk_s", part.talk_s, 1.0);
     sheet.seconds("acw_s", part.acw_s, 1.0);
     let mut found = faults(sheet.compared);
@@ -203,8 +206,8 @@ pub fn faults_of_part(part: &Part, row: &Row) -> Vec<String> {
             found.push(format!("{}'s part: {column} is {says:?}, expected {expected:?}", part.agent));
         }
     }
-    if !reports::flag(row, "is_answered") {
-        found.push(format!("{}'s part: is_answered is false", part.agent));
+    if reports::flag(row, "is_answered") != part.wait_s.is_some() {
+        found.push(format!("{}'s part: is_answered is {}", part.agent, part.wait_s.is_none()));
     }
     found
 }
@@ -268,7 +271,7 @@ mod tests {
             customer_key: "k".into(),
             account: Account::Parcels,
             agent: "ana".into(),
-            wait_s: 1.0,
+            wait_s: Some(1.0),
             talk_s: 4.0,
             acw_s: 0.5,
             messages_in: 2,

@@ -240,7 +240,7 @@ impl<'w> Talk<'w> {
             customer_key: self.customer.key.to_string(),
             account: self.customer.account,
             agent: self.agent.id.clone(),
-            wait_s: seconds(self.entered_ms, self.accepted_ms),
+            wait_s: Some(seconds(self.entered_ms, self.accepted_ms)),
             talk_s: seconds(self.accepted_ms, ended_ms),
             acw_s: seconds(ended_ms, wrapped_ms),
             messages_in: self.messages_in,

@@ -60,7 +60,7 @@ pub(super) async fn play(world: &World) -> anyhow::Result<()> {
         customer_key: offer.customer_key,
         account: Account::Web,
         agent: hana.id.clone(),
-        wait_s: seconds(entered_ms, accepted.at_ms),
+        wait_s: Some(seconds(entered_ms, accepted.at_ms)),
         talk_s: seconds(accepted.at_ms, ended.at_ms),
         acw_s: seconds(ended.at_ms, wrapped.at_ms),
         messages_in: 1,

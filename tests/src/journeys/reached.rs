@@ -71,7 +71,7 @@ pub(super) async fn asks(world: &World, gina: &Customer, key: &str) -> anyhow::R
     Ok(first["id"].as_str().unwrap_or_default().to_owned())
 }
 
-async fn consents(world: &World, gina: &Customer) -> anyhow::Result<()> {
+pub(super) async fn consents(world: &World, gina: &Customer) -> anyhow::Result<()> {
     world.narrator.tell(Actor::Customer, &gina.name, "opts in on the shop's page");
     let body = json!({
         "account": Account::Shop.id(), "customer": gina.id, "purpose": "messages", "granted": true,

@@ -1,6 +1,6 @@
 //! From what an agent asks to the command that is published.
 
-use schemas::ids::{CommandId, ConversationId, EventId, MessageId, QueueId, WrapUpCodeId};
+use schemas::ids::{CommandId, ConversationId, EventId, MessageId, WrapUpCodeId};
 use schemas::records::{
     AgentAsk, Content, ConversationCommand, ConversationCommandKind, OwnerKind, Presence, RoutingCommand,
     RoutingCommandKind, RoutingStatus, SendMessage, Sender, SenderKind, SetPresence, Signal, Target, WorkState,
@@ -137,13 +137,10 @@ impl Desk {
                 Ok(work) => (Awaits::Named, about.send(work, *content)),
                 Err(reason) => return Asked::Decided(Outcome::Refused(reason.to_owned())),
             },
-            Ask::Start(start) => {
-                let queue = start.queue.clone();
-                match self.outreach.resolve(&agent.tenant, *start) {
-                    Ok(resolved) => (Awaits::Named, about.start(resolved, queue)),
-                    Err(reason) => return Asked::Decided(Outcome::Refused(reason.to_owned())),
-                }
-            }
+            Ask::Start(start) => match self.outreach.resolve(&agent.tenant, *start) {
+                Ok(resolved) => (Awaits::Named, about.start(resolved)),
+                Err(reason) => return Asked::Decided(Outcome::Refused(reason.to_owned())),
+            },
             Ask::Typing(conversation) => return self.signal(&about, conversation, (None, "typing", None)),
             Ask::Read(conversation) => return self.signal(&about, conversation, (None, "read", None)),
             Ask::React { conversation, message, emoji } => {
@@ -249,13 +246,13 @@ impl About<'_> {
     }
 
     /// By their own name, for an answer to themselves; threading begins the stint, routing gives it to them.
-    fn start(&self, resolved: Resolved, queue_id: Option<QueueId>) -> Command {
+    fn start(&self, resolved: Resolved) -> Command {
         let agent = self.agent.agent.to_string();
         let send = SendMessage {
             sender: self.sender(),
             content: resolved.content,
             purpose: resolved.purpose,
-            target: Some(Target { kind: OwnerKind::Agent, id: agent, queue_id }),
+            target: Some(Target { kind: OwnerKind::Agent, id: agent, queue_id: Some(resolved.queue) }),
             ..SendMessage::default()
         };
         Command::Conversation(ConversationCommand {

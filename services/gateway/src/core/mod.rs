@@ -103,8 +103,8 @@ impl Desk {
             Seen::Said(event) => self.conversation_event(*event),
             Seen::Delivered(event) => self.delivery_event(&event),
             Seen::Routed(event) => self.routing_event(&event),
-            Seen::Account { tenant, account, channel, .. } => {
-                self.outreach.account(tenant, account, channel);
+            Seen::Account { tenant, account, channel, queue, .. } => {
+                self.outreach.account(tenant, account, channel.zip(queue));
                 Vec::new()
             }
             Seen::Template { tenant, id, template } => {

@@ -45,13 +45,14 @@ pub(super) struct Resolved {
     pub(super) customer_key: CustomerKey,
     pub(super) content: Content,
     pub(super) purpose: Option<String>,
+    pub(super) queue: QueueId,
 }
 
 /// Accounts, templates and spellings of all tenants.
 #[derive(Debug)]
 pub struct Outreach {
     secret: KeySecret,
-    accounts: BTreeMap<(TenantId, AccountId), Channel>,
+    accounts: BTreeMap<(TenantId, AccountId), (Channel, QueueId)>,
     templates: BTreeMap<(TenantId, String), Template>,
     spellings: BTreeMap<CustomerKey, String>,
 }
@@ -62,9 +63,9 @@ impl Outreach {
         Self { secret, accounts: BTreeMap::new(), templates: BTreeMap::new(), spellings: BTreeMap::new() }
     }
 
-    pub(super) fn account(&mut self, tenant: TenantId, account: AccountId, channel: Option<Channel>) {
-        match channel {
-            Some(channel) => drop(self.accounts.insert((tenant, account), channel)),
+    pub(super) fn account(&mut self, tenant: TenantId, account: AccountId, spec: Option<(Channel, QueueId)>) {
+        match spec {
+            Some(spec) => drop(self.accounts.insert((tenant, account), spec)),
             None => drop(self.accounts.remove(&(tenant, account))),
         }
     }
@@ -87,7 +88,8 @@ impl Outreach {
     /// Why it cannot be asked, from a closed set.
     pub(super) fn resolve(&self, tenant: &TenantId, start: Start) -> Result<Resolved, &'static str> {
         let account = start.account;
-        let channel = self.accounts.get(&(tenant.clone(), account.clone())).copied().ok_or("unknown_account")?;
+        let spec = self.accounts.get(&(tenant.clone(), account.clone())).cloned();
+        let (channel, usual_queue) = spec.ok_or("unknown_account")?;
         let called = ::outreach::called(channel, &start.customer);
         if called.id.is_empty() {
             return Err("unknown_customer");
@@ -106,7 +108,8 @@ impl Outreach {
             }
         };
         let customer_key = key(&customer.id);
-        Ok(Resolved { account, channel, customer, customer_key, content, purpose: start.purpose.or(usual) })
+        let (purpose, queue) = (start.purpose.or(usual), start.queue.unwrap_or(usual_queue));
+        Ok(Resolved { account, channel, customer, customer_key, content, purpose, queue })
     }
 }
 
@@ -119,7 +122,7 @@ mod tests {
 
     fn outreach() -> Outreach {
         let mut outreach = Outreach::new(KeySecret::new("test"));
-        outreach.account("acme".into(), "main".into(), Some(Channel::Whatsapp));
+        outreach.account("acme".into(), "main".into(), Some((Channel::Whatsapp, "help".into())));
         let template = Template {
             text: "Hello {{1}}".into(),
             purpose: Some("parcels".into()),
@@ -143,6 +146,7 @@ mod tests {
         let mut outreach = outreach();
         let resolve = |outreach: &Outreach, id: &str| outreach.resolve(&"acme".into(), start(id, own())).unwrap();
         let plain = resolve(&outreach, "41791112233");
+        assert_eq!(plain.queue, "help".into(), "the account's, if none is named");
         assert_eq!(resolve(&outreach, "+41 79 111 22 33").customer_key, plain.customer_key);
         let user = resolve(&outreach, "CH.123456");
         assert_ne!(user.customer_key, plain.customer_key);

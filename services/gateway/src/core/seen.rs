@@ -93,6 +93,8 @@ pub enum Seen {
         account: AccountId,
         /// Its channel.
         channel: Option<Channel>,
+        /// Where its customers wait.
+        queue: Option<QueueId>,
         /// Of a web account: minutes that its sessions last after the last message of either side.
         session_minutes: Option<i64>,
     },

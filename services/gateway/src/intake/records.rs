@@ -125,9 +125,10 @@ fn entity(codec: &Codec, key: Option<&str>, payload: Option<&[u8]>) -> Result<Op
         EntityKind::ChannelAccount => {
             let spec = if let Some(Entity::ChannelAccount(spec)) = entity { Some(spec) } else { None };
             let channel = spec.as_ref().map(|spec| spec.channel);
+            let queue = spec.as_ref().map(|spec| QueueId::new(&spec.queue));
             let web = spec.filter(|spec| spec.channel == Channel::Web);
             let session_minutes = web.map(|spec| spec.session_minutes.unwrap_or(ChannelAccount::SESSION_MINUTES));
-            Some(Seen::Account { tenant, account: AccountId::new(id), channel, session_minutes })
+            Some(Seen::Account { tenant, account: AccountId::new(id), channel, queue, session_minutes })
         }
         EntityKind::Template => {
             let template = if let Some(Entity::Template(spec)) = entity { Some(Box::new(spec)) } else { None };

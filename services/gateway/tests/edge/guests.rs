@@ -37,6 +37,7 @@ pub(crate) fn deploy(house: &House, spec: Deployment, session_minutes: i64) {
         tenant,
         account,
         channel: Some(Channel::Web),
+        queue: None,
         session_minutes: Some(session_minutes),
     });
     house.lobby.see(&Seen::Deployment { tenant: "acme".into(), id: "shop".into(), spec: Some(Arc::new(spec)) });
@@ -262,6 +263,7 @@ async fn nobody_comes_in_by_another_origin_or_with_a_secret_in_the_address() {
         tenant,
         account: "shop-web".into(),
         channel: Some(Channel::Web),
+        queue: None,
         session_minutes: Some(60),
     });
     let spec = Some(Arc::new(deployment()));

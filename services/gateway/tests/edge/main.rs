@@ -36,6 +36,7 @@ async fn an_agent_who_writes_first_asks_for_a_stint_of_their_own_by_socket_or_re
         tenant: "acme".into(),
         account: "main".into(),
         channel: Some(Channel::Whatsapp),
+        queue: Some("help".into()),
         session_minutes: None,
     };
     house.hub.see(account);

@@ -29,6 +29,7 @@ fn guests_with(spec: Deployment) -> Guests {
         tenant: "acme".into(),
         account: "web".into(),
         channel: Some(Channel::Web),
+        queue: None,
         session_minutes: Some(60),
     });
     guests.apply(&Seen::Deployment { tenant: "acme".into(), id: "shop".into(), spec: Some(Arc::new(spec)) });
@@ -111,7 +112,13 @@ fn nobody_goes_on_with_a_session_by_another_door() {
         assert_eq!(refused.code, Code::SessionNotFound);
     }
     assert!(guests.door(&"shop".into(), Some("null")).is_none());
-    guests.apply(&Seen::Account { tenant: "acme".into(), account: "web".into(), channel: None, session_minutes: None });
+    guests.apply(&Seen::Account {
+        tenant: "acme".into(),
+        account: "web".into(),
+        channel: None,
+        queue: None,
+        session_minutes: None,
+    });
     assert!(guests.door(&"shop".into(), Some(ORIGIN)).is_none(), "an account that is no web account");
 }
 
